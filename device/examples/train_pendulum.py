@@ -1,0 +1,56 @@
+"""Train SAC or TD3 on Pendulum: the same program on a board, under MicroPython on the desktop and under CPython.
+
+    mpremote run train_pendulum.py
+    micropython train_pendulum.py '{"algo": "td3", "seed": 1}'
+    python train_pendulum.py '{"save": "pendulum.safetensors"}'
+
+It prints one JSON object a line; `picorl train` runs it and draws what it prints.
+The defaults want about 1 MB of memory; "agent" takes other arguments of SAC and TD3, for example
+{"agent": {"hidden": [32, 32], "batch_size": 32, "replay_capacity": 1000}} for a small board.
+"""
+
+import json
+import sys
+
+import picorl
+from picorl.envs import Pendulum
+
+config = {
+    "algo": "sac",
+    "seed": 0,
+    "steps": 10_000,
+    "evaluate_every": 500,
+    "evaluate_episodes": 10,
+    "final_episodes": 100,
+    "agent": {},
+    "save": None,  # a file name
+}
+if len(sys.argv) > 1:
+    config.update(json.loads(sys.argv[1]))
+
+
+def report(event, **record):
+    record["event"] = event
+    print(json.dumps(record))
+
+
+seed = config["seed"]
+env = Pendulum(seed=seed)
+agent = {"sac": picorl.SAC, "td3": picorl.TD3}[config["algo"]](env, seed=seed, **config["agent"])
+report(
+    "start",
+    python=sys.implementation.name + " " + ".".join([str(part) for part in sys.implementation.version[:3]]),
+    kernels=picorl.kernels.name,
+    picorl=picorl.__version__,
+)
+for record in picorl.train(
+    agent,
+    env,
+    steps=config["steps"],
+    evaluate_every=config["evaluate_every"],
+    evaluate_episodes=config["evaluate_episodes"],
+):
+    report("progress", **record)
+if config["save"]:
+    agent.save(config["save"])
+report("end", crc=agent.crc(), **{"return": picorl.evaluate(agent, env.clone(1), config["final_episodes"])})

@@ -1,0 +1,161 @@
+"""Twin Delayed DDPG (Fujimoto et al. 2018, "Addressing Function Approximation Error in Actor-Critic Methods", algorithm 1)."""
+
+from . import network
+from .memory import HYPER, STATE
+from .off_policy import OffPolicy, _real, _whole
+
+
+class TD3(OffPolicy):
+    """TD3; see OffPolicy for the other hyper-parameters. Noise is in units of half the action range.
+
+    exploration_noise  standard deviation of the noise added to the policy's action when acting
+    target_noise       standard deviation of the noise added to the target policy's action
+    target_noise_clip  bound of that noise
+    policy_delay       critic updates for one of the actor and of the targets
+    """
+
+    PARAMS = ("actor", "critic1", "critic2", "target_actor", "target1", "target2")
+    GRADS = ("grad",)
+    HEAD = "deterministic"
+
+    def __init__(
+        self,
+        env,
+        hidden=(64, 64),
+        batch_size=100,
+        replay_capacity=10_000,
+        warmup_steps=100,
+        gamma=0.99,
+        tau=0.005,
+        learning_rate=1e-3,
+        critic_learning_rate=None,
+        exploration_noise=0.1,
+        target_noise=0.2,
+        target_noise_clip=0.5,
+        policy_delay=2,
+        chunk=None,
+        keep_best=True,
+        seed=0,
+    ):
+        _whole("policy_delay", policy_delay, 1)
+        super().__init__(
+            env,
+            hidden,
+            batch_size,
+            replay_capacity,
+            warmup_steps,
+            gamma,
+            tau,
+            learning_rate,
+            critic_learning_rate,
+            chunk,
+            keep_best,
+            seed,
+        )
+        self.sigma[0] = _real("exploration_noise", exploration_noise, 0, 10)
+        self.smoothing[0] = _real("target_noise", target_noise, 0, 10)
+        self.smoothing[1] = _real("target_noise_clip", target_noise_clip, 0, 10)
+        self.policy_delay[0] = policy_delay
+        self._kernels.copy(self.actor, 0, self.target_actor, 0, len(self.actor))
+
+    def _actor_layout(self):
+        return network.mlp((self.obs_size,) + self.hidden + (self.act_size,), network.RELU, network.TANH)
+
+    def _declare_own(self):
+        return [
+            ("target_actor", "f", network.n_params(self.actor_layout), STATE),
+            ("sigma", "f", 1, HYPER),
+            ("smoothing", "f", 2, HYPER),
+            ("policy_delay", "i", 1, HYPER),
+        ]
+
+    def _adam_states(self):
+        return (self.actor_adam, self.critic1_adam, self.critic2_adam)
+
+    def _explore(self, obs, action):
+        k = self._kernels
+        k.forward(self.actor_layout, self.actor, obs, self.act_head, self.act_cache, 0, 1)
+        k.normal(self.rng_act, self.act_noise, self.act_size)
+        k.deterministic_action(self.act_head, self.act_noise, self.sigma, self.scaling, action, self.act_size)
+
+    def predict(self, obs, action):
+        """Write the deterministic action (act_size), in the environment's units, for obs (obs_size)."""
+        k = self._kernels
+        k.forward(self.actor_layout, self.actor, obs, self.act_head, self.act_cache, 0, 1)
+        k.deterministic_action(self.act_head, None, self.sigma, self.scaling, action, self.act_size)
+
+    def _pieces(self):
+        """One update after another; yields True when one is complete, False between its pieces."""
+        # Locals: looking a name up costs more than the smallest kernels do.
+        k = self._kernels
+        forward, backward, polyak = k.forward, k.backward, k.polyak
+        adam_advance, adam, adam_delta = k.adam_advance, k.adam, k.adam_delta
+        actor_layout, critic_layout = self.actor_layout, self.critic_layout
+        actor, critic1, critic2 = self.actor, self.critic1, self.critic2
+        target_actor, target1, target2 = self.target_actor, self.target1, self.target2
+        obs, next_obs, obs_action, next_obs_action = self.obs, self.next_obs, self.obs_action, self.next_obs_action
+        head, d_head, q1, q2, d_q1, d_x1 = self.head, self.d_head, self.q1, self.q2, self.d_q1, self.d_x1
+        cache_actor, cache1, grad, target = self.cache_actor, self.cache1, self.grad, self.target
+        obs_size, act_size, batch = self.obs_size, self.act_size, self.batch_size
+        width = obs_size + act_size
+        critics = (
+            (critic1, self.critic1_m, self.critic1_v, self.critic1_adam),
+            (critic2, self.critic2_m, self.critic2_v, self.critic2_adam),
+        )
+        while True:
+            self._draw()
+            yield False
+
+            # Critics: the target is r + gamma min Q'(s', a'), a' the target policy's action with clipped noise.
+            for row, rows in self._chunks:
+                forward(actor_layout, target_actor, next_obs, head, cache_actor, row, rows)
+                k.smoothed_action(
+                    head, self.next_noise, self.smoothing, next_obs_action, width, obs_size, act_size, row, rows
+                )
+                yield False
+                forward(critic_layout, target1, next_obs_action, q1, cache1, row, rows)
+                yield False
+                forward(critic_layout, target2, next_obs_action, q2, cache1, row, rows)
+                k.td_target(self.reward, self.not_terminated, q1, q2, None, self.coeffs, target, row, rows)
+                yield False
+            for critic, m, v, state in critics:
+                for row, rows in self._chunks:
+                    forward(critic_layout, critic, obs_action, q1, cache1, row, rows)
+                    k.mse_delta(q1, target, d_q1, self.critic_loss, row, rows, batch)
+                    yield False
+                    backward(critic_layout, critic, obs_action, q1, cache1, d_q1, grad, None, row, rows)
+                    yield False
+                adam_advance(self.critic_hyper, state)
+                for start, count in self._critic_spans:
+                    adam(critic, grad, m, v, self.critic_hyper, state, start, count)
+                    yield False
+            if (self.counters[1] + 1) % self.policy_delay[0] != 0:
+                yield True
+                continue
+
+            # Actor: maximise Q1(s, pi(s)); the actions of obs_action give way to pi(s).
+            for row, rows in self._chunks:
+                forward(actor_layout, actor, obs, head, cache_actor, row, rows)
+                k.copy_columns(head, act_size, 0, row, obs_action, width, obs_size, row, act_size, rows)
+                yield False
+                forward(critic_layout, critic1, obs_action, q1, cache1, row, rows)
+                k.policy_delta(q1, None, d_q1, None, self.actor_loss, row, rows, batch)
+                yield False
+                backward(critic_layout, critic1, obs_action, q1, cache1, d_q1, None, d_x1, row, rows)
+                k.copy_columns(d_x1, width, obs_size, 0, d_head, act_size, 0, row, act_size, rows)
+                yield False
+                backward(actor_layout, actor, obs, head, cache_actor, d_head, grad, None, row, rows)
+                yield False
+            adam_advance(self.actor_hyper, self.actor_adam)
+            for start, count in self._actor_spans:
+                adam_delta(grad, self.actor_m, self.actor_v, self.actor_hyper, self.actor_adam, start, count)
+                yield False
+
+            # Targets of the critics; then the acting policy changes, in one call, and its target follows.
+            for start, count in self._critic_spans:
+                polyak(target1, critic1, self.tau, start, count)
+                polyak(target2, critic2, self.tau, start, count)
+                yield False
+            k.apply_delta(actor, grad, 0, len(actor))
+            polyak(target_actor, actor, self.tau, 0, len(actor))
+            yield True

@@ -1,0 +1,107 @@
+"""The CPU time of 10 000 steps of Pendulum: picorl beside Stable-Baselines3, in one run, on one core.
+
+    python -m picorl_host.bench.pendulum [--algo sac,td3] [--repeats 3] [--quick]
+
+Everybody trains with the same setting (hidden 64 x 64, batch 100, an update a step, no evaluation), pinned to one core
+with one thread, in turns, so that a machine that slows down slows all of them. The figures are CPU seconds of training,
+without starting the interpreter and importing; the median of the repeats counts.
+"""
+
+import json
+import os
+import statistics
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.progress import Progress
+from rich.table import Table
+
+from .. import runner
+from ..cli import main_of
+
+FOLDER = Path(__file__).parent
+PEERS = runner.REPOSITORY / "build/peers-venv/bin/python"
+ONE_THREAD = {name: "1" for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")}
+PEER = "Stable-Baselines3"
+
+
+def contestants(micropython):
+    """(name, runtime, program, part of the config) of each."""
+    if not PEERS.exists():
+        raise runner.Problem("there is no build/peers-venv with Stable-Baselines3: type `make bench-pendulum`")
+    ours = FOLDER / "worker.py"
+    cpython, unix = runner.cpython(), runner.micropython(micropython)
+    return (
+        ("CPython + C", cpython, ours, {"kernels": "_picorl"}),
+        ("MicroPython + C", unix, ours, {"kernels": "_picorl"}),
+        ("CPython + NumPy", cpython, ours, {"kernels": "picorl_numpy"}),
+        (PEER, runner.Runtime(PEER, (str(PEERS), "-u")), FOLDER / "sb3_worker.py", {}),
+    )
+
+
+def measure(competition, algos, steps, repeats, console):
+    """CPU seconds: {algo: {name: [one a repeat]}}; all contestants take turns within a repeat."""
+    os.environ.update(ONE_THREAD)
+    core = str(max(os.sched_getaffinity(0)))
+    seconds = {algo: {name: [] for name, *_ in competition} for algo in algos}
+    with Progress(console=console, transient=True) as progress:
+        task = progress.add_task("", total=repeats * len(algos) * len(competition))
+        for seed in range(repeats):
+            for algo in algos:
+                for name, runtime, program, part in competition:
+                    progress.update(task, description=f"{algo} {name}")
+                    config = {"algo": algo, "seed": seed, "steps": steps, **part}
+                    run = runner.run(
+                        runtime,
+                        program,
+                        config,
+                        on_line=lambda line: console.print(line, markup=False),
+                        prefix=("taskset", "-c", core),
+                    )
+                    seconds[algo][name].append(run.last("trained")["cpu"])
+                    progress.advance(task)
+    return seconds
+
+
+def report(seconds, title):
+    """The table and, as plain data, the medians and how many times faster than the peer."""
+    table = Table(title=title, title_justify="left")
+    table.add_column()
+    results = {}
+    for algo, by_name in seconds.items():
+        table.add_column(f"{algo.upper()}, CPU s", justify="right")
+        table.add_column("faster", justify="right")
+        medians = {name: statistics.median(values) for name, values in by_name.items()}
+        results[algo] = {
+            name: {"cpu_s": value, "times_faster": medians[PEER] / value} for name, value in medians.items()
+        }
+    for name in next(iter(results.values())):
+        cells = (results[algo][name] for algo in results)
+        table.add_row(name, *(text for c in cells for text in (f"{c['cpu_s']:.2f}", f"{c['times_faster']:.1f}x")))
+    return table, results
+
+
+def main(
+    algo: Annotated[str, typer.Option(help="Algorithms, separated by commas.")] = "td3,sac",
+    repeats: Annotated[int, typer.Option(min=1)] = 3,
+    steps: Annotated[int, typer.Option(min=200, help="Environment steps.")] = 10_000,
+    quick: Annotated[bool, typer.Option("--quick", help="One repeat of 1000 steps.")] = False,
+    micropython: Annotated[str | None, typer.Option(metavar="PATH", help="Another MicroPython.")] = None,
+    out: Annotated[Path, typer.Option(dir_okay=False, help="The results as JSON.")] = Path("build/bench/pendulum.json"),
+):
+    """Compare the CPU time of trainings on Pendulum with Stable-Baselines3's."""
+    console = Console()
+    if quick:
+        repeats, steps = 1, 1_000
+    seconds = measure(contestants(micropython), algo.split(","), steps, repeats, console)
+    table, results = report(seconds, f"{steps} steps of Pendulum on one core, median of {repeats}")
+    console.print(table)
+    out.parent.mkdir(parents=True, exist_ok=True)
+    whole = {"steps": steps, "repeats": repeats, "cpu_seconds": seconds, "results": results}
+    out.write_text(json.dumps(whole, indent=2) + "\n")
+
+
+if __name__ == "__main__":
+    main_of(main)

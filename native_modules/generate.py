@@ -1,0 +1,411 @@
+#!/usr/bin/env python3
+"""Make the bindings from the table in kernels.py: python3 native_modules/generate.py [--out DIR]
+
+Writes, into native_modules/generated unless told otherwise and only where something has changed:
+
+    kernels.h       the kernels' prototypes
+    signatures.h    what their arguments must be, for core/check.h
+    user_module.c   the module `_picorl` for MicroPython firmware
+    natmod.c        the same as a native .mpy module
+    cpython.c       the same as an extension module of CPython
+    _picorl.pyi     its functions, for people and type checkers
+
+What does not depend on the table is in templates/. Standard library only: firmware builds run this.
+"""
+
+import argparse
+import ast
+import os
+import re
+import sys
+import tempfile
+import textwrap
+from pathlib import Path
+
+HERE = Path(__file__).resolve().parent
+sys.path.insert(0, str(HERE))
+
+import kernels  # noqa: E402
+from kernels import AnyBuffer, Buffer, Int, Layout  # noqa: E402
+
+SHAPE = ("n_params", "n_in", "n_out", "n_hidden")
+C_TYPES = {"f": "float", "i": "int32_t", "I": "uint32_t", "B": "uint8_t"}
+UNITS = {"f": "float32", "i": "int32", "I": "uint32", "B": "bytes"}
+MARK = "made by native_modules/generate.py from kernels.py: changes made here are lost"
+
+# Functions of the module that are not kernels: parameters, result, what they do.
+EXTRAS = {
+    "variants": ((), "tuple[str, ...]", "The variants of the kernels that this CPU can run, the best one first."),
+    "variant": ((), "str", "The variant in use."),
+    "select": (("name",), "None", "Use the variant of that name from now on. ValueError names the choices."),
+    "fused": ((), "bool", "Whether the variant in use rounds multiply-adds once (README.md: the two classes)."),
+}
+
+
+class TableError(Exception):
+    """kernels.py holds something that the bindings cannot express."""
+
+
+# --- the table, seen from C -------------------------------------------------------------------------------------------
+
+
+def ints_of(kernel):
+    return [a for a in kernel.args if isinstance(a, Int)]
+
+
+def buffers_of(kernel):
+    return [a for a in kernel.args if not isinstance(a, Int)]
+
+
+def parameters(kernel):
+    """The C parameters of a kernel: its arguments in order, as (type, name)."""
+    for a in kernel.args:
+        if isinstance(a, Int):
+            yield "uint32_t ", a.name
+        elif isinstance(a, Layout):
+            yield "const int32_t *", a.name
+            yield "uint32_t ", "layers"
+        elif isinstance(a, AnyBuffer):
+            yield "const uint8_t *", a.name
+            yield "uint32_t ", f"{a.name}_size"
+        else:
+            yield ("" if a.writes else "const ") + C_TYPES[a.typecode] + " *", a.name
+
+
+def values(kernel):
+    """What a binding passes for them out of its picorl_call."""
+    p = n = 0
+    for a in kernel.args:
+        if isinstance(a, Int):
+            yield f"call.n[PICORL_SHAPE_VALUES + {n}]"
+            n += 1
+            continue
+        yield f"call.p[{p}]"
+        p += 1
+        if isinstance(a, Layout):
+            yield "call.layers"
+        elif isinstance(a, AnyBuffer):
+            yield "call.bytes"
+
+
+def size_tokens(kernel, size):
+    """A size as the tokens that core/check.h evaluates: only +, *, numbers below 128, names, one level of parentheses."""
+    known = [*SHAPE, *(a.name for a in ints_of(kernel))]
+    used = {node.id for node in ast.walk(ast.parse(size, mode="eval")) if isinstance(node, ast.Name)}
+    if unknown := used - set(known):
+        raise TableError(f"{kernel.name}: size {size!r} uses {', '.join(sorted(unknown))}, which no argument gives")
+    if used & set(SHAPE) and not any(isinstance(a, Layout) for a in kernel.args):
+        raise TableError(f"{kernel.name}: size {size!r} needs a Layout argument")
+    words = re.findall(r"\w+|[-+*/()%]", size)
+    depth = 0
+    for word in words:
+        depth += {"(": 1, ")": -1}.get(word, 0)
+        if word in "-/%" or depth > 1 or (word.isdigit() and int(word) > 127):
+            raise TableError(f"{kernel.name}: size {size!r}: {word!r} is more than core/check.h evaluates")
+        if word in SHAPE:
+            yield f"PICORL_{word.upper()}"
+        elif word.isdigit():
+            yield f"PICORL_NUMBER | {word}"
+        elif word in "+*()":
+            yield f"'{word}'"
+        else:
+            yield f"PICORL_SHAPE_VALUES + {known.index(word) - len(SHAPE)}"
+
+
+def check_table():
+    names = [kernel.name for kernel in kernels.KERNELS]
+    if len(set(names)) != len(names):
+        raise TableError("a kernel is declared twice")
+    for kernel in kernels.KERNELS:
+        arguments = [a.name for a in kernel.args]
+        if len(set(arguments)) != len(arguments):
+            raise TableError(f"{kernel.name}: two arguments have the same name")
+        if len(arguments) > 16:
+            raise TableError(f"{kernel.name}: has {len(arguments)} arguments, at most 16 fit a signature")
+        if kernel.returns not in ("none", "int"):
+            raise TableError(f"{kernel.name}: returns {kernel.returns!r}, must be 'none' or 'int'")
+        if any(isinstance(a, Layout) for a in kernel.args[1:]):
+            raise TableError(f"{kernel.name}: a Layout must come first, the other sizes need it")
+
+
+def all_names():
+    """Kernels' and arguments' names, each once; a signature refers to them by number."""
+    names = dict.fromkeys(kernel.name for kernel in kernels.KERNELS)
+    names.update(dict.fromkeys(a.name for kernel in kernels.KERNELS for a in kernel.args))
+    if len(names) > 256:
+        raise TableError("more than 256 different names")
+    return list(names)
+
+
+# --- headers ----------------------------------------------------------------------------------------------------------
+
+
+def wrapped(text, indent="    "):
+    return textwrap.fill(text, 118, subsequent_indent=indent, break_long_words=False, break_on_hyphens=False)
+
+
+def result_of(kernel):
+    return "int32_t" if kernel.returns == "int" else "void"
+
+
+def parameter_list(kernel):
+    return ", ".join(kind + name for kind, name in parameters(kernel))
+
+
+def agreement():
+    """A C condition: the constants in core/picorl.h are those of the table."""
+    state = {name: index for name, index in kernels.REPLAY_STATE.items() if name != "spare"}
+    expected = {**kernels.KINDS, **kernels.ACTIVATIONS, **state, "record": kernels.RECORD}
+    return wrapped(" && ".join(f"PICORL_{name.upper()} == {value}" for name, value in expected.items()))
+
+
+def kernels_h():
+    each = [f"    X({kernel.name})" for kernel in kernels.KERNELS]
+    return fill(
+        "kernels.h",
+        ABI=kernels.ABI,
+        MAX_INT=f"0x{kernels.MAX_INT:08x}",
+        PROTOTYPES="\n".join(
+            wrapped(f"{result_of(k)} picorl_{k.name}({parameter_list(k)});") for k in kernels.KERNELS
+        ),
+        EACH=" \\\n".join(each),
+        MEMBERS="\n".join(
+            wrapped(f"    {result_of(k)} (*{k.name})({parameter_list(k)});", " " * 8) for k in kernels.KERNELS
+        ),
+    )
+
+
+def name_id(name):
+    return f"PICORL_NAME_{name}"
+
+
+def signature(kernel):
+    """The rows of a kernel's signature, as C text."""
+    position = {a.name: i for i, a in enumerate(kernel.args)}
+    yield f"{name_id(kernel.name)}, {len(ints_of(kernel))},"
+    for a in ints_of(kernel):
+        yield f"{position[a.name]}, {name_id(a.name)}, {a.least},"
+    yield f"{len(buffers_of(kernel))},"
+    for a in buffers_of(kernel):
+        flags = [str(position[a.name])]
+        typecode, tokens = "B", []
+        if isinstance(a, Layout):
+            flags.append("PICORL_LAYOUT")
+            typecode = "i"
+        elif isinstance(a, AnyBuffer):
+            flags.append("PICORL_ANY")
+        else:
+            flags += ["PICORL_WRITES"] * a.writes + ["PICORL_OPTIONAL"] * a.optional
+            typecode, tokens = a.typecode, list(size_tokens(kernel, a.size))
+        row = [" | ".join(flags), name_id(a.name), f"'{typecode}'", str(len(tokens)), *tokens]
+        yield ", ".join(row) + ","
+
+
+def signatures_h():
+    names = all_names()
+    arrays = []
+    for kernel in kernels.KERNELS:
+        rows = "\n".join(wrapped(f"    {row}", " " * 8) for row in signature(kernel))
+        arrays.append(f"static const uint8_t signature_{kernel.name}[] = {{\n{rows}\n}};")
+    return fill(
+        "signatures.h",
+        LEAST_KIND=min(kernels.KINDS.values()),
+        MOST_KIND=max(kernels.KINDS.values()),
+        MOST_ACTIVATION=max(kernels.ACTIVATIONS.values()),
+        AGREE=agreement(),
+        MAX_INTS=max(len(ints_of(k)) for k in kernels.KERNELS),
+        MAX_BUFFERS=max(len(buffers_of(k)) for k in kernels.KERNELS),
+        NAMES="\n".join(f'    "{name}\\0"' for name in names),
+        IDS="\n".join(f"    {name_id(name)}," for name in names),
+        SIGNATURES="\n\n".join(arrays),
+    )
+
+
+# --- MicroPython ------------------------------------------------------------------------------------------------------
+
+
+def call(kernel, indent):
+    """The C statement that calls a kernel."""
+    result = "int32_t result = " if kernel.returns == "int" else ""
+    return wrapped(f"{indent}{result}PICORL_CALL({kernel.name})({', '.join(values(kernel))});", indent + "    ")
+
+
+def content_check(kernel, indent):
+    arguments = ", ".join(["&error", *values(kernel)])
+    return wrapped(f"{indent}if (picorl_check_{kernel.name}({arguments})) {{", indent + "        ")
+
+
+def micropython_function(kernel):
+    lines = [f"static mp_obj_t py_{kernel.name}(size_t n_args, const mp_obj_t *args) {{", "    picorl_call call;"]
+    lines.append(f"    picorl_take_or_raise(signature_{kernel.name}, args, &call);")
+    if kernel.check:
+        lines += ["    picorl_error error;", f"    picorl_begin(&error, signature_{kernel.name});"]
+        lines += [content_check(kernel, "    "), "        picorl_raise(&error);", "    }"]
+    lines.append(call(kernel, "    "))
+    lines.append("    return MP_OBJ_NEW_SMALL_INT(result);" if kernel.returns == "int" else "    return mp_const_none;")
+    count = len(kernel.args)
+    lines += ["}", "static MP_DEFINE_CONST_FUN_OBJ_VAR_BETWEEN("]
+    lines[-1] += f"py_{kernel.name}_obj, {count}, {count}, py_{kernel.name});"
+    return "\n".join(lines)
+
+
+def module_names():
+    return [*(kernel.name for kernel in kernels.KERNELS), *EXTRAS]
+
+
+def micropython():
+    return fill("micropython.inc", KERNELS="\n\n".join(map(micropython_function, kernels.KERNELS)))
+
+
+def user_module_c():
+    rows = [f"    {{ MP_ROM_QSTR(MP_QSTR_{name}), MP_ROM_PTR(&py_{name}_obj) }}," for name in module_names()]
+    for name in ("ABI", "RECORD"):
+        rows.append(f"    {{ MP_ROM_QSTR(MP_QSTR_{name}), MP_ROM_INT(PICORL_{name}) }},")
+    return fill("user_module.c", MICROPYTHON=micropython(), GLOBALS="\n".join(rows))
+
+
+def natmod_c():
+    rows = ["    mp_store_global(MP_QSTR___name__, MP_OBJ_NEW_QSTR(MP_QSTR__picorl));"]
+    rows += [f"    mp_store_global(MP_QSTR_{name}, MP_OBJ_FROM_PTR(&py_{name}_obj));" for name in module_names()]
+    for name in ("ABI", "RECORD"):
+        rows.append(f"    mp_store_global(MP_QSTR_{name}, MP_OBJ_NEW_SMALL_INT(PICORL_{name}));")
+    return fill("natmod.c", MICROPYTHON=micropython(), GLOBALS="\n".join(rows))
+
+
+# --- CPython ----------------------------------------------------------------------------------------------------------
+
+
+def describe(a):
+    """One line on an argument, as help() shows it."""
+    if isinstance(a, Int):
+        return f"{a.name}: integer, {a.least} or more"
+    if isinstance(a, Layout):
+        return f"{a.name}: int32, records of kind, inputs, outputs, activation"
+    if isinstance(a, AnyBuffer):
+        return f"{a.name}: float32, int32, uint32 or bytes"
+    notes = ", written" * a.writes + ", or None" * a.optional
+    return f"{a.name}: {UNITS[a.typecode]}, {a.size}{notes}"
+
+
+def paragraph(text, width=100):
+    return textwrap.fill(" ".join(text.split()), width, break_long_words=False, break_on_hyphens=False)
+
+
+def docstring(kernel):
+    arguments = "\n".join(f"    {describe(a)}" for a in kernel.args)
+    return f"{paragraph(kernel.doc)}\n\n{arguments}"
+
+
+def c_string(text):
+    """A C string literal of a text, a line each."""
+    lines = text.replace("\\", "\\\\").replace('"', '\\"').split("\n")
+    return "\n".join(f'        "{line}\\n"' for line in lines[:-1]) + f'\n        "{lines[-1]}"'
+
+
+def cpython_function(kernel):
+    lines = [f"static PyObject *py_{kernel.name}(PyObject *module, PyObject *const *args, Py_ssize_t count) {{"]
+    lines += ["    picorl_frame frame;", f"    if (count != {len(kernel.args)}) {{"]
+    lines += [f"        return picorl_wrong_count(signature_{kernel.name}, {len(kernel.args)}, count);", "    }"]
+    lines += [f"    if (!picorl_take_or_raise(signature_{kernel.name}, args, &frame)) {{"]
+    lines += ["        return NULL;", "    }"]
+    if kernel.check:
+        lines += ["    picorl_error error;", f"    picorl_begin(&error, signature_{kernel.name});"]
+        lines += [content_check(kernel, "    "), "        picorl_release(&frame);"]
+        lines += ["        return picorl_raise(&error);", "    }"]
+    lines += [call(kernel, "    "), "    picorl_release(&frame);"]
+    lines += ["    return PyLong_FromLong(result);" if kernel.returns == "int" else "    Py_RETURN_NONE;", "}"]
+    return "\n".join(lines).replace("call.", "frame.call.")
+
+
+def cpython_c():
+    rows = []
+    for kernel in kernels.KERNELS:
+        text = f"{kernel.name}($module, {', '.join(a.name for a in kernel.args)}, /)\n--\n\n{docstring(kernel)}"
+        rows.append(
+            f'    {{"{kernel.name}", (PyCFunction)(void (*)(void))py_{kernel.name}, METH_FASTCALL,\n{c_string(text)}}},'
+        )
+    for name, (arguments, _, doc) in EXTRAS.items():
+        flag = "METH_O" if arguments else "METH_NOARGS"
+        text = f"{name}({', '.join(['$module', *arguments, '/'])})\n--\n\n{doc}"
+        rows.append(f'    {{"{name}", py_{name}, {flag},\n{c_string(text)}}},')
+    functions = "\n\n".join(map(cpython_function, kernels.KERNELS))
+    return fill("cpython.c", KERNELS=functions, METHODS="\n".join(rows))
+
+
+def stub():
+    def annotation(a):
+        if isinstance(a, Int):
+            return "int"
+        return "Buffer | None" if isinstance(a, Buffer) and a.optional else "Buffer"
+
+    lines = [f"# {MARK}", "", "from typing_extensions import Buffer", "", "ABI: int", "RECORD: int"]
+    for kernel in kernels.KERNELS:
+        arguments = ", ".join([*(f"{a.name}: {annotation(a)}" for a in kernel.args), "/"])
+        result = "int" if kernel.returns == "int" else "None"
+        head = textwrap.fill(
+            f"def {kernel.name}({arguments}) -> {result}:", 120, subsequent_indent=" " * 8, break_long_words=False
+        )
+        body = textwrap.indent(f'"""{docstring(kernel)}\n"""', "    ")
+        lines += ["", head, body]
+    for name, (arguments, result, doc) in EXTRAS.items():
+        parameters_ = ", ".join([*(f"{a}: str" for a in arguments), "/"] if arguments else [])
+        lines += ["", f"def {name}({parameters_}) -> {result}:", f'    """{doc}"""']
+    return "\n".join(lines) + "\n"
+
+
+# --- files ------------------------------------------------------------------------------------------------------------
+
+
+def fill(template, **parts):
+    """The template's text with @NAME@ replaced; C files say where they come from."""
+    text = (HERE / "templates" / template).read_text(encoding="utf-8")
+    for name, part in parts.items():
+        text = text.replace(f"@{name}@", str(part))
+    return text if template.endswith(".inc") else f"// {MARK}\n{text}"
+
+
+def generate():
+    """All files: name -> text."""
+    check_table()
+    return {
+        "kernels.h": kernels_h(),
+        "signatures.h": signatures_h(),
+        "user_module.c": user_module_c(),
+        "natmod.c": natmod_c(),
+        "cpython.c": cpython_c(),
+        "_picorl.pyi": stub(),
+    }
+
+
+def write(path, text):
+    """Replace a file in one step, and only by something else: make goes by its time. Returns whether it did."""
+    data = text.encode("utf-8")
+    try:
+        if path.read_bytes() == data:
+            return False
+    except FileNotFoundError:
+        pass
+    handle, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(data)
+        os.chmod(name, 0o644)
+        os.replace(name, path)
+    except BaseException:
+        os.unlink(name)
+        raise
+    return True
+
+
+def main(arguments=None):
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--out", type=Path, default=HERE / "generated", help="where to (default: generated/ beside this)")
+    out = parser.parse_args(arguments).out
+    out.mkdir(parents=True, exist_ok=True)
+    for name, text in generate().items():
+        if write(out / name, text):
+            print(f"wrote {out / name}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,26 @@
+# picorl's kernels as a user C module: make -C ports/... USER_C_MODULES=<the folder that holds native_modules>
+# The folder above is what USER_C_MODULES names, so that objects land in $(BUILD)/native_modules/.
+
+PICORL_DIR := $(USERMOD_DIR)
+PICORL_OUT := $(shell $(PYTHON) $(PICORL_DIR)/generate.py --out $(PICORL_DIR)/generated >&2 || echo failed)
+ifneq ($(PICORL_OUT),)
+$(error picorl: native_modules/generate.py failed)
+endif
+
+# A desktop picks the variant for its CPU at run time; a microcontroller has one.
+PICORL_DESKTOP := $(filter x86_64-% aarch64-%,$(shell $(CC) -dumpmachine))
+PICORL_CORE := $(PICORL_DIR)/core/single.c
+ifneq ($(PICORL_DESKTOP),)
+ifneq ($(wildcard $(PICORL_DIR)/core/variants/*.c),)
+PICORL_CORE := $(filter-out $(PICORL_CORE),$(wildcard $(PICORL_DIR)/core/*.c)) $(wildcard $(PICORL_DIR)/core/variants/*.c)
+endif
+endif
+
+SRC_USERMOD_C += $(PICORL_DIR)/generated/user_module.c
+# As a library: not scanned for QSTRs.
+SRC_USERMOD_LIB_C += $(PICORL_CORE)
+CFLAGS_USERMOD += -I$(PICORL_DIR)
+
+# The kernels' own flags, whatever the port's COPT is; `private`, or the headers that make generates would get them too.
+# No contraction: results must not depend on what a compiler likes to fuse.
+$(BUILD)/native_modules/core/%.o: private CFLAGS += -O3 -std=gnu99 -ffp-contract=off -fno-math-errno -fno-strict-aliasing -Wno-psabi
