@@ -26,12 +26,14 @@ $(VENV)/.environment:
 	@$(VENV)/bin/pip install -qq --disable-pip-version-check 'setuptools>=80'
 	@touch $@
 
-$(VENV)/.installed: $(VENV)/.environment pyproject.toml $(C_FILES) $(wildcard native_modules/*.py native_modules/cpython/*.py)
+$(VENV)/.installed: $(VENV)/.environment pyproject.toml $(C_FILES) $(wildcard $(addprefix native_modules/,*.py cpython/*.py templates/*))
 	@echo "picorl, its C kernels and its tools into $(VENV) ..."
 	@$(VENV)/bin/pip install -qq --disable-pip-version-check --no-build-isolation -e '.[dev]'
 	@mkdir -p build/stock && ln -sf ../venv/bin/micropython build/stock/micropython
-	@$(VENV)/bin/python -c 'import _picorl' 2>/dev/null && touch $@ || \
-	    echo 'picorl: no C kernels (they need a C compiler and Python.h), falling back to NumPy'
+	@mkdir -p build/logs && $(VENV)/bin/python -c 'import _picorl' 2>build/logs/kernels.log && touch $@ || { \
+	    echo 'picorl: no C kernels (they need a C compiler and Python.h), falling back to NumPy:'; \
+	    tail -n 1 build/logs/kernels.log; \
+	    echo "$(VENV)/bin/pip install -v --no-deps --no-build-isolation -e . shows why"; }
 
 micropython: ## MicroPython's source, mpy-cross and the unix port with picorl inside (build/unix/micropython)
 	@$(PYTHON) boards/micropython.py

@@ -8,6 +8,7 @@ the function that is called: it checks everything, then passes on float32 views 
 list of its layers.
 """
 
+import functools
 import zlib
 from array import array
 
@@ -19,6 +20,7 @@ RECORD = 4
 _MAX_INT = 0xFFFFFF
 _FLT_MIN = np.finfo(np.float32).tiny
 _F32 = np.dtype(np.float32)
+_ZERO = np.float32(0)
 _PI = np.float32(np.pi)
 _TWO_PI = np.float32(2 * np.pi)
 _LOG_2 = np.float32(np.log(2))
@@ -98,7 +100,7 @@ def _view(kernel, name, x, spec, size):
         formula = "" if spec.size.isdigit() else f" ({spec.size})"
         raise ValueError(f"{kernel}: {name} holds {have} {_UNITS[code]}, needs {size}{formula}")
     view = np.frombuffer(memory, _DTYPES[code])
-    if view.ctypes.data % memory.itemsize:
+    if have and view.ctypes.data % memory.itemsize:
         raise ValueError(f"{kernel}: {name} is not aligned to {memory.itemsize} bytes")
     return view
 
@@ -143,10 +145,10 @@ _shapes = {}
 
 
 def _shape(kernel, layout):
-    try:
-        return _shapes[layout.tobytes()] if layout.typecode == "i" else None
-    except (AttributeError, KeyError):
-        pass
+    if layout.__class__ is array and layout.typecode == "i":
+        known = _shapes.get(layout.tobytes())
+        if known:
+            return known
     records = _view(kernel, "layout", layout, Buffer("0", "i"), 0)
     if len(_shapes) > 100:
         _shapes.clear()
@@ -207,8 +209,8 @@ def _fits(kernel, start, column, count, columns, limit, width):
 
 
 def _flush(x):
-    """Subnormals to zero, in place: they would decay for ever, and slowly."""
-    np.copyto(x, 0, where=np.abs(x) < _FLT_MIN)
+    """Subnormals to zero, in place. Only Adam's moments get there, when a unit is dead; they make a CPU slow."""
+    np.multiply(x, np.abs(x) >= _FLT_MIN, out=x)
 
 
 # --- networks ---------------------------------------------------------------------------------------------------
@@ -245,10 +247,16 @@ def forward(
         np.matmul(y, params[start:bias].reshape(n, m), out=sink)
         np.add(sink, params[bias:end], out=sink)
         if activation == 1:
-            np.fmax(sink, 0, out=sink)
+            np.fmax(sink, _zeros(rows, m), out=sink)
         elif activation == 2:
             np.tanh(sink, out=sink)
         y = sink
+
+
+@functools.lru_cache(16)
+def _zeros(rows, columns):
+    # NumPy compares with an array four times as fast as with a number.
+    return np.zeros((rows, columns), _F32)
 
 
 @kernel
@@ -268,7 +276,7 @@ def backward(
     delta = d_out[row * n_out : (row + rows) * n_out].reshape(rows, n_out)
     y = out[row * n_out : (row + rows) * n_out].reshape(rows, n_out)
     _times_slope(layout.layers[-1][2], delta, y)
-    ones = np.ones(rows, _F32)
+    ones = np.ones(rows, _F32)  # BLAS sums columns faster than NumPy
     at = rows * layout.n_hidden
     for index in range(len(layout.layers) - 1, -1, -1):
         n, m, _, start, bias, end = layout.layers[index]
@@ -280,13 +288,23 @@ def backward(
         if grad is not None:
             grad[start:bias] += (y.T @ delta).reshape(-1)
             grad[bias:end] += ones @ delta
+        weights = params[start:bias].reshape(n, m)
         if index:
-            before = delta @ params[start:bias].reshape(n, m).T
-            _times_slope(layout.layers[index - 1][2], before, y)
-            y[...] = before
+            before = _times_weights(delta, weights)
+            if layout.layers[index - 1][2] == 1:
+                np.greater(y, _ZERO, out=y, casting="unsafe")  # 1 or 0
+                y *= before
+            else:
+                _times_slope(layout.layers[index - 1][2], before, y)
+                y[...] = before
             delta = y
         elif d_x is not None:
-            np.matmul(delta, params[start:bias].reshape(n, m).T, out=d_x[: rows * n].reshape(rows, n))
+            d_x[: rows * n].reshape(rows, n)[...] = _times_weights(delta, weights)
+
+
+def _times_weights(delta, weights):
+    # BLAS is slow at an outer product.
+    return delta * weights.T if weights.shape[1] == 1 else delta @ weights.T
 
 
 def _times_slope(activation, d, y):
@@ -320,7 +338,6 @@ def adam(
     span = slice(start, start + count)
     params, grad = params[span], grad[span]
     params -= _adam_step(grad, m[span], v[span], hyper, state)
-    _flush(params)
     grad.fill(0)
 
 
@@ -362,7 +379,6 @@ def _adam_step(grad, m, v, hyper, state):
 def apply_delta(params: W("start + count"), delta: W("start + count"), start: INT, count: INT):
     params, delta = params[start : start + count], delta[start : start + count]
     params -= delta
-    _flush(params)
     delta.fill(0)
 
 
@@ -372,7 +388,6 @@ def polyak(target: W("start + count"), source: F("start + count"), tau: F("1"), 
     step = source[start : start + count] - target
     step *= tau[0]
     target += step
-    _flush(target)
 
 
 # --- random numbers ---------------------------------------------------------------------------------------------
@@ -381,6 +396,8 @@ _MASK = 0xFFFFFFFF
 _ROTATIONS = ((13, 15, 26, 6), (17, 29, 16, 24))
 _SHIFTS = [[(np.array(r, np.uint32), np.array(32 - r, np.uint32)) for r in group] for group in _ROTATIONS]
 _FEW = 8  # blocks: below, Python's integers are faster than NumPy's arrays
+_STEPS, _ROWS = 16, 64  # blocks made ahead: small arrays cost NumPy as much as large ones
+_ahead = {}  # the last of them: (seed, stream) -> (first step, words 0, words 1)
 
 
 def _blocks(rng, first, count):
@@ -390,8 +407,24 @@ def _blocks(rng, first, count):
     if count <= _FEW:
         words = [_block(keys, step, first + j) for j in range(count)]
         return np.array(words, np.uint32).reshape(count, 2).T
-    a = np.full(count, (step + k0) & _MASK, np.uint32)
-    b = np.arange(first + k1, first + k1 + count, dtype=np.uint64).astype(np.uint32)
+    if first + count > _ROWS:
+        rows = np.arange(first, first + count, dtype=np.uint32)
+        return _threefry(keys, np.full(count, step, np.uint32), rows)
+    start, a, b = _ahead.get((k0, k1), (step + 1, None, None))
+    if not start <= step < start + _STEPS:
+        steps = (step + np.arange(_STEPS, dtype=np.uint64)).astype(np.uint32)
+        words = _threefry(keys, np.repeat(steps, _ROWS), np.tile(np.arange(_ROWS, dtype=np.uint32), _STEPS))
+        if len(_ahead) > 100:
+            _ahead.clear()
+        start, (a, b) = step, words
+        _ahead[k0, k1] = start, a, b
+    at = (step - start) * _ROWS + first
+    return a[at : at + count], b[at : at + count]
+
+
+def _threefry(keys, a, b):
+    a += np.array(keys[0], np.uint32)
+    b += np.array(keys[1], np.uint32)
     carried = np.empty_like(b)
     for group in range(5):
         for left, right in _SHIFTS[group & 1]:
@@ -795,6 +828,11 @@ def temperature_grad(log_alpha: F("1"), log_prob: F("batch"), target_entropy: F(
 @kernel
 def temperature(log_alpha: F("1"), coeffs: W("2")):
     coeffs[1] = _exp(log_alpha[0])
+
+
+@kernel
+def log_temperature(coeffs: F("2"), log_alpha: W("1")):
+    log_alpha[0] = np.log(coeffs[1])
 
 
 def _exp(x):

@@ -30,6 +30,7 @@ from kernels import AnyBuffer, Buffer, Int, Layout  # noqa: E402
 
 SHAPE = ("n_params", "n_in", "n_out", "n_hidden")
 C_TYPES = {"f": "float", "i": "int32_t", "I": "uint32_t", "B": "uint8_t"}
+C_KINDS = {"f": "PICORL_FLOATS", "i": "PICORL_INT32S", "I": "PICORL_UINT32S", "B": "PICORL_BYTES"}
 UNITS = {"f": "float32", "i": "int32", "I": "uint32", "B": "bytes"}
 MARK = "made by native_modules/generate.py from kernels.py: changes made here are lost"
 
@@ -73,43 +74,42 @@ def parameters(kernel):
 
 
 def values(kernel):
-    """What a binding passes for them out of its picorl_call."""
+    """What a binding passes for them out of its picorl_call, by member."""
     p = n = 0
     for a in kernel.args:
         if isinstance(a, Int):
-            yield f"call.n[PICORL_SHAPE_VALUES + {n}]"
+            yield f"n[{n}]"
             n += 1
             continue
-        yield f"call.p[{p}]"
+        yield f"p[{p}]"
         p += 1
         if isinstance(a, Layout):
-            yield "call.layers"
+            yield "layers"
         elif isinstance(a, AnyBuffer):
-            yield "call.bytes"
+            yield "bytes"
 
 
 def size_tokens(kernel, size):
     """A size as the tokens that core/check.h evaluates: only +, *, numbers below 128, names, one level of parentheses."""
-    known = [*SHAPE, *(a.name for a in ints_of(kernel))]
+    integers = [a.name for a in ints_of(kernel)]
     used = {node.id for node in ast.walk(ast.parse(size, mode="eval")) if isinstance(node, ast.Name)}
-    if unknown := used - set(known):
+    if unknown := used - set(SHAPE) - set(integers):
         raise TableError(f"{kernel.name}: size {size!r} uses {', '.join(sorted(unknown))}, which no argument gives")
     if used & set(SHAPE) and not any(isinstance(a, Layout) for a in kernel.args):
         raise TableError(f"{kernel.name}: size {size!r} needs a Layout argument")
-    words = re.findall(r"\w+|[-+*/()%]", size)
     depth = 0
-    for word in words:
+    for word in re.findall(r"\w+|\S", size):
         depth += {"(": 1, ")": -1}.get(word, 0)
-        if word in "-/%" or depth > 1 or (word.isdigit() and int(word) > 127):
+        if not re.match(r"[\w+*()]", word) or depth > 1 or (word.isdigit() and int(word) > 127):
             raise TableError(f"{kernel.name}: size {size!r}: {word!r} is more than core/check.h evaluates")
         if word in SHAPE:
             yield f"PICORL_{word.upper()}"
         elif word.isdigit():
             yield f"PICORL_NUMBER | {word}"
-        elif word in "+*()":
-            yield f"'{word}'"
+        elif word in integers:
+            yield str(integers.index(word))
         else:
-            yield f"PICORL_SHAPE_VALUES + {known.index(word) - len(SHAPE)}"
+            yield f"'{word}'"
 
 
 def check_table():
@@ -124,6 +124,8 @@ def check_table():
             raise TableError(f"{kernel.name}: has {len(arguments)} arguments, at most 16 fit a signature")
         if kernel.returns not in ("none", "int"):
             raise TableError(f"{kernel.name}: returns {kernel.returns!r}, must be 'none' or 'int'")
+        if any(not 0 <= a.least <= 15 for a in ints_of(kernel)):
+            raise TableError(f"{kernel.name}: a lower bound must be 0 to 15")
         if any(isinstance(a, Layout) for a in kernel.args[1:]):
             raise TableError(f"{kernel.name}: a Layout must come first, the other sizes need it")
 
@@ -152,26 +154,27 @@ def parameter_list(kernel):
     return ", ".join(kind + name for kind, name in parameters(kernel))
 
 
+def defines(values):
+    return "\n".join(f"#define PICORL_{name} {value}" for name, value in values.items())
+
+
 def agreement():
-    """A C condition: the constants in core/picorl.h are those of the table."""
+    """C that compiles only when the constants in core/picorl.h are those of the table."""
     state = {name: index for name, index in kernels.REPLAY_STATE.items() if name != "spare"}
     expected = {**kernels.KINDS, **kernels.ACTIVATIONS, **state, "record": kernels.RECORD}
-    return wrapped(" && ".join(f"PICORL_{name.upper()} == {value}" for name, value in expected.items()))
+    equal = " && ".join(f"PICORL_{name.upper()} == {value}" for name, value in expected.items())
+    return wrapped(f"typedef char picorl_constants_agree[{equal} ? 1 : -1];")
 
 
 def kernels_h():
-    each = [f"    X({kernel.name})" for kernel in kernels.KERNELS]
+    prototypes = [wrapped(f"{result_of(k)} picorl_{k.name}({parameter_list(k)});") for k in kernels.KERNELS]
+    members = [wrapped(f"    {result_of(k)} (*{k.name})({parameter_list(k)});", " " * 8) for k in kernels.KERNELS]
     return fill(
         "kernels.h",
-        ABI=kernels.ABI,
-        MAX_INT=f"0x{kernels.MAX_INT:08x}",
-        PROTOTYPES="\n".join(
-            wrapped(f"{result_of(k)} picorl_{k.name}({parameter_list(k)});") for k in kernels.KERNELS
-        ),
-        EACH=" \\\n".join(each),
-        MEMBERS="\n".join(
-            wrapped(f"    {result_of(k)} (*{k.name})({parameter_list(k)});", " " * 8) for k in kernels.KERNELS
-        ),
+        CONSTANTS=defines({"ABI": kernels.ABI, "MAX_INT": f"0x{kernels.MAX_INT:08x} // of an integer argument"}),
+        PROTOTYPES="\n".join(prototypes),
+        TABLE="\n".join(["typedef struct picorl_table {", *members, "} picorl_table;"]),
+        EACH=" \\\n".join(["#define PICORL_EACH_KERNEL(X)", *(f"    X({k.name})" for k in kernels.KERNELS)]),
     )
 
 
@@ -184,21 +187,18 @@ def signature(kernel):
     position = {a.name: i for i, a in enumerate(kernel.args)}
     yield f"{name_id(kernel.name)}, {len(ints_of(kernel))},"
     for a in ints_of(kernel):
-        yield f"{position[a.name]}, {name_id(a.name)}, {a.least},"
+        yield f"{position[a.name]} | PICORL_LEAST * {a.least}, {name_id(a.name)},"
     yield f"{len(buffers_of(kernel))},"
     for a in buffers_of(kernel):
-        flags = [str(position[a.name])]
         typecode, tokens = "B", []
         if isinstance(a, Layout):
-            flags.append("PICORL_LAYOUT")
             typecode = "i"
-        elif isinstance(a, AnyBuffer):
-            flags.append("PICORL_ANY")
-        else:
-            flags += ["PICORL_WRITES"] * a.writes + ["PICORL_OPTIONAL"] * a.optional
+        elif isinstance(a, Buffer):
             typecode, tokens = a.typecode, list(size_tokens(kernel, a.size))
-        row = [" | ".join(flags), name_id(a.name), f"'{typecode}'", str(len(tokens)), *tokens]
-        yield ", ".join(row) + ","
+        flags = f"{position[a.name]} | PICORL_TYPE * {C_KINDS[typecode]}"
+        if isinstance(a, Buffer):
+            flags += " | PICORL_WRITES" * a.writes + " | PICORL_OPTIONAL" * a.optional
+        yield ", ".join([flags, name_id(a.name), str(len(tokens)), *tokens]) + ","
 
 
 def signatures_h():
@@ -207,16 +207,19 @@ def signatures_h():
     for kernel in kernels.KERNELS:
         rows = "\n".join(wrapped(f"    {row}", " " * 8) for row in signature(kernel))
         arrays.append(f"static const uint8_t signature_{kernel.name}[] = {{\n{rows}\n}};")
+    limits = {
+        "LEAST_KIND": min(kernels.KINDS.values()),
+        "MOST_KIND": max(kernels.KINDS.values()),
+        "MOST_ACTIVATION": max(kernels.ACTIVATIONS.values()),
+        "MAX_INTS": max(len(ints_of(k)) for k in kernels.KERNELS),
+        "MAX_BUFFERS": max(len(buffers_of(k)) for k in kernels.KERNELS),
+    }
     return fill(
         "signatures.h",
-        LEAST_KIND=min(kernels.KINDS.values()),
-        MOST_KIND=max(kernels.KINDS.values()),
-        MOST_ACTIVATION=max(kernels.ACTIVATIONS.values()),
+        CONSTANTS=defines(limits),
         AGREE=agreement(),
-        MAX_INTS=max(len(ints_of(k)) for k in kernels.KERNELS),
-        MAX_BUFFERS=max(len(buffers_of(k)) for k in kernels.KERNELS),
-        NAMES="\n".join(f'    "{name}\\0"' for name in names),
-        IDS="\n".join(f"    {name_id(name)}," for name in names),
+        NAMES="\n".join(["static const char picorl_names[] =", *(f'    "{name}\\0"' for name in names)]) + ";",
+        IDS="\n".join(["enum {", *(f"    {name_id(name)}," for name in names), "};"]),
         SIGNATURES="\n\n".join(arrays),
     )
 
@@ -224,24 +227,39 @@ def signatures_h():
 # --- MicroPython ------------------------------------------------------------------------------------------------------
 
 
-def call(kernel, indent):
-    """The C statement that calls a kernel."""
+def call(kernel, where):
+    """The C statement that calls a kernel with what a picorl_call holds."""
     result = "int32_t result = " if kernel.returns == "int" else ""
-    return wrapped(f"{indent}{result}PICORL_CALL({kernel.name})({', '.join(values(kernel))});", indent + "    ")
+    arguments = ", ".join(where + value for value in values(kernel))
+    return wrapped(f"    {result}PICORL_CALL({kernel.name})({arguments});", " " * 8)
 
 
-def content_check(kernel, indent):
-    arguments = ", ".join(["&error", *values(kernel)])
-    return wrapped(f"{indent}if (picorl_check_{kernel.name}({arguments})) {{", indent + "        ")
+def contents_function(kernel):
+    """The C function that looks into the buffers of a kernel, for picorl_take."""
+    arguments = ", ".join(["error", *(f"call->{value}" for value in values(kernel))])
+    return "\n".join(
+        [
+            f"static int contents_{kernel.name}(picorl_error *error, const picorl_call *call) {{",
+            wrapped(f"    return picorl_check_{kernel.name}({arguments});", " " * 8),
+            "}",
+        ]
+    )
+
+
+def contents():
+    return "\n\n".join(contents_function(kernel) for kernel in kernels.KERNELS if kernel.check)
+
+
+def take(kernel):
+    """The C call that checks a kernel's arguments, up to them."""
+    check = f"contents_{kernel.name}" if kernel.check else "NULL"
+    return f"picorl_take_or_raise(signature_{kernel.name}, {check}, args"
 
 
 def micropython_function(kernel):
     lines = [f"static mp_obj_t py_{kernel.name}(size_t n_args, const mp_obj_t *args) {{", "    picorl_call call;"]
-    lines.append(f"    picorl_take_or_raise(signature_{kernel.name}, args, &call);")
-    if kernel.check:
-        lines += ["    picorl_error error;", f"    picorl_begin(&error, signature_{kernel.name});"]
-        lines += [content_check(kernel, "    "), "        picorl_raise(&error);", "    }"]
-    lines.append(call(kernel, "    "))
+    lines.append(f"    {take(kernel)}, &call);")
+    lines.append(call(kernel, "call."))
     lines.append("    return MP_OBJ_NEW_SMALL_INT(result);" if kernel.returns == "int" else "    return mp_const_none;")
     count = len(kernel.args)
     lines += ["}", "static MP_DEFINE_CONST_FUN_OBJ_VAR_BETWEEN("]
@@ -254,7 +272,11 @@ def module_names():
 
 
 def micropython():
-    return fill("micropython.inc", KERNELS="\n\n".join(map(micropython_function, kernels.KERNELS)))
+    return fill(
+        "micropython.inc",
+        CONTENTS=contents(),
+        KERNELS="\n\n".join(map(micropython_function, kernels.KERNELS)),
+    )
 
 
 def user_module_c():
@@ -306,15 +328,10 @@ def cpython_function(kernel):
     lines = [f"static PyObject *py_{kernel.name}(PyObject *module, PyObject *const *args, Py_ssize_t count) {{"]
     lines += ["    picorl_frame frame;", f"    if (count != {len(kernel.args)}) {{"]
     lines += [f"        return picorl_wrong_count(signature_{kernel.name}, {len(kernel.args)}, count);", "    }"]
-    lines += [f"    if (!picorl_take_or_raise(signature_{kernel.name}, args, &frame)) {{"]
-    lines += ["        return NULL;", "    }"]
-    if kernel.check:
-        lines += ["    picorl_error error;", f"    picorl_begin(&error, signature_{kernel.name});"]
-        lines += [content_check(kernel, "    "), "        picorl_release(&frame);"]
-        lines += ["        return picorl_raise(&error);", "    }"]
-    lines += [call(kernel, "    "), "    picorl_release(&frame);"]
+    lines += [f"    if (!{take(kernel)}, &frame)) {{", "        return NULL;", "    }"]
+    lines += [call(kernel, "frame.call."), "    picorl_release(&frame);"]
     lines += ["    return PyLong_FromLong(result);" if kernel.returns == "int" else "    Py_RETURN_NONE;", "}"]
-    return "\n".join(lines).replace("call.", "frame.call.")
+    return "\n".join(lines)
 
 
 def cpython_c():
@@ -329,7 +346,7 @@ def cpython_c():
         text = f"{name}({', '.join(['$module', *arguments, '/'])})\n--\n\n{doc}"
         rows.append(f'    {{"{name}", py_{name}, {flag},\n{c_string(text)}}},')
     functions = "\n\n".join(map(cpython_function, kernels.KERNELS))
-    return fill("cpython.c", KERNELS=functions, METHODS="\n".join(rows))
+    return fill("cpython.c", CONTENTS=contents(), KERNELS=functions, METHODS="\n".join(rows))
 
 
 def stub():
@@ -342,9 +359,8 @@ def stub():
     for kernel in kernels.KERNELS:
         arguments = ", ".join([*(f"{a.name}: {annotation(a)}" for a in kernel.args), "/"])
         result = "int" if kernel.returns == "int" else "None"
-        head = textwrap.fill(
-            f"def {kernel.name}({arguments}) -> {result}:", 120, subsequent_indent=" " * 8, break_long_words=False
-        )
+        # The arrow sticks to the parenthesis.
+        head = wrapped(f"def {kernel.name}({arguments})~->~{result}:", " " * 8).replace("~", " ")
         body = textwrap.indent(f'"""{docstring(kernel)}\n"""', "    ")
         lines += ["", head, body]
     for name, (arguments, result, doc) in EXTRAS.items():
@@ -357,10 +373,10 @@ def stub():
 
 
 def fill(template, **parts):
-    """The template's text with @NAME@ replaced; C files say where they come from."""
+    """The template's text, each line `// @NAME` replaced; C files say where they come from."""
     text = (HERE / "templates" / template).read_text(encoding="utf-8")
     for name, part in parts.items():
-        text = text.replace(f"@{name}@", str(part))
+        text = re.sub(rf"(?m)^ *// @{name}$", lambda _, part=part: part, text)
     return text if template.endswith(".inc") else f"// {MARK}\n{text}"
 
 
@@ -399,7 +415,9 @@ def write(path, text):
 
 def main(arguments=None):
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--out", type=Path, default=HERE / "generated", help="where to (default: generated/ beside this)")
+    parser.add_argument(
+        "--out", type=Path, default=HERE / "generated", help="where to (default: generated/ beside this)"
+    )
     out = parser.parse_args(arguments).out
     out.mkdir(parents=True, exist_ok=True)
     for name, text in generate().items():

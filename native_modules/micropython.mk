@@ -11,9 +11,8 @@ endif
 PICORL_DESKTOP := $(filter x86_64-% aarch64-%,$(shell $(CC) -dumpmachine))
 PICORL_CORE := $(PICORL_DIR)/core/single.c
 ifneq ($(PICORL_DESKTOP),)
-ifneq ($(wildcard $(PICORL_DIR)/core/variants/*.c),)
-PICORL_CORE := $(filter-out $(PICORL_CORE),$(wildcard $(PICORL_DIR)/core/*.c)) $(wildcard $(PICORL_DIR)/core/variants/*.c)
-endif
+PICORL_CORE := $(PICORL_DIR)/core/dispatch.c $(wildcard $(PICORL_DIR)/core/variants/*.c)
+CFLAGS_USERMOD += -DPICORL_DISPATCH
 endif
 
 SRC_USERMOD_C += $(PICORL_DIR)/generated/user_module.c

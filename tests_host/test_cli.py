@@ -148,7 +148,7 @@ def test_micropython_and_cpython_are_bit_identical(tmp_path, algo):
     assert result.exit_code == 0, result.output
     assert "bit-identical" in result.output and "CRC of the parameters" in result.output
     assert (tmp_path / "pendulum.png").read_bytes().startswith(b"\x89PNG")
-    written = json.loads((tmp_path / "comparison.json").read_text())
+    written = json.loads((tmp_path / "runs.json").read_text())
     assert written["bit_identical"] is True and written["config"]["steps"] == 400
     micropython, cpython = written["runs"]
     assert micropython["python"].startswith("micropython ") and cpython["python"].startswith("cpython ")
@@ -181,7 +181,7 @@ def test_different_parameters_exit_with_1(tmp_path, fake_micropython):
     assert result.exit_code == 1
     assert "different parameters" in " ".join(result.output.split())
     assert "different kernels" in " ".join(result.output.split())
-    assert json.loads((tmp_path / "comparison.json").read_text())["bit_identical"] is False
+    assert json.loads((tmp_path / "runs.json").read_text())["bit_identical"] is False
 
 
 def a_run(name, crc):
@@ -230,11 +230,12 @@ def test_learning_benchmark_names_an_unknown_algorithm(tmp_path):
     assert result.exit_code == 2 and "ppo" in result.output
 
 
-def test_pendulum_benchmark_compares_medians():
-    seconds = {"td3": {"CPython + C": [1.0, 9.0, 2.0], pendulum.PEER: [20.0, 30.0, 10.0]}}
+def test_pendulum_benchmark_compares_within_a_turn():
+    """The third turn was slow for both: the ratio of that turn is as good as the others'."""
+    seconds = {"td3": {"CPython + C": [1.0, 2.0, 9.0], pendulum.PEER: [10.0, 16.0, 90.0]}}
     _, results = pendulum.report(seconds, "title")
     assert results["td3"]["CPython + C"] == {"cpu_s": 2.0, "times_faster": 10.0}
-    assert results["td3"][pendulum.PEER]["times_faster"] == 1.0
+    assert results["td3"][pendulum.PEER] == {"cpu_s": 16.0, "times_faster": 1.0}
 
 
 def test_pendulum_benchmark_without_peers_says_what_to_type(monkeypatch, tmp_path):

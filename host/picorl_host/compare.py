@@ -39,7 +39,7 @@ def verdict(runs):
 
 
 def write(runs, config, folder):
-    """records.csv with every evaluation, comparison.json with everything else."""
+    """records.csv with every evaluation, runs.json with everything else."""
     with (folder / "records.csv").open("w", newline="") as file:
         rows = csv.writer(file)
         rows.writerow(("runtime", "step", "updates", "return", "best"))
@@ -52,9 +52,9 @@ def write(runs, config, folder):
         "bit_identical": identical(runs),
         "runs": [
             {"runtime": run.runtime.name, "wall_s": run.wall, "cpu_user_s": run.cpu}
-            | run.last("start")
-            | run.last("end")
+            | {key: run.last("start")[key] for key in ("python", "picorl", "kernels")}
+            | {key: run.last("end")[key] for key in ("return", "crc")}
             for run in runs
         ],
     }
-    (folder / "comparison.json").write_text(json.dumps(result, indent=2) + "\n")
+    (folder / "runs.json").write_text(json.dumps(result, indent=2) + "\n")

@@ -6,17 +6,18 @@ from matplotlib.figure import Figure
 MARKERS = ("braille", "x", "o")
 
 
-def terminal(curves, width=78, height=16):
-    """A small plot as text with colour codes."""
+def terminal(curves, steps, width=78, height=16):
+    """A small plot from 0 to steps, as text with colour codes."""
     plotext.clear_figure()
     plotext.theme("clear")
     plotext.plotsize(width, height)
     plotext.xlabel("environment steps")
-    for (name, steps, returns), marker in zip(curves, MARKERS, strict=False):
+    plotext.xlim(0, steps)
+    for (name, at, returns), marker in zip(curves, MARKERS, strict=False):
         if marker == "braille":
-            plotext.plot(steps, returns, marker=marker, label=name)
+            plotext.plot(at, returns, marker=marker, label=name)
         else:
-            plotext.scatter(steps, returns, marker=marker, label=name)
+            plotext.scatter(at, returns, marker=marker, label=name)
     return plotext.build()
 
 

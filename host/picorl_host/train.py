@@ -11,7 +11,7 @@ PROGRAM = runner.EXAMPLES / "train_pendulum.py"
 
 
 def watch(runtimes, configs, console):
-    """Train under each runtime with its config, one after the other, and return the runs."""
+    """Train under each runtime with its config, one after the other. Returns the runs and their curves."""
     progress = Progress(
         TextColumn("{task.description:12}"),
         BarColumn(),
@@ -25,7 +25,10 @@ def watch(runtimes, configs, console):
 
     def picture():
         drawn = [curve for curve in curves if curve[1]]
-        return Group(Text.from_ansi(plots.terminal(drawn, min(console.width, 78))), progress) if drawn else progress
+        if not drawn:
+            return progress
+        plot = plots.terminal(drawn, configs[0]["steps"], min(console.width, 78))
+        return Group(Text.from_ansi(plot), progress)
 
     with Live(picture(), console=console, refresh_per_second=8) as live:
         for runtime, config in zip(runtimes, configs, strict=True):
@@ -44,4 +47,5 @@ def watch(runtimes, configs, console):
 
             runs.append(runner.run(runtime, PROGRAM, config, on_record, on_line))
             progress.stop_task(task)
+    console.print()
     return runs, curves

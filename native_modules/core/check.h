@@ -7,16 +7,19 @@
 #ifndef PICORL_CHECK_H
 #define PICORL_CHECK_H
 
+#include <stdarg.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
 #if defined(__GNUC__)
 #define PICORL_COLD __attribute__((cold, noinline, unused))
-#define PICORL_CHECKS __attribute__((noinline, unused))
+#define PICORL_NOINLINE __attribute__((noinline, unused))
+#define PICORL_FORMAT __attribute__((format(printf, 2, 3)))
 #else
 #define PICORL_COLD
-#define PICORL_CHECKS
+#define PICORL_NOINLINE
+#define PICORL_FORMAT
 #endif
 
 // --- messages ---------------------------------------------------------------------------------------------------
@@ -27,6 +30,31 @@ typedef struct {
     char text[192]; // what does not fit is cut off
 } picorl_error;
 
+PICORL_COLD static void picorl_add(picorl_error *error, const char *text, size_t length) {
+    for (size_t i = 0; i < length && error->length < sizeof(error->text) - 1; i++) {
+        error->text[error->length++] = text[i];
+    }
+    error->text[error->length] = '\0';
+}
+
+PICORL_COLD static void picorl_add_number(picorl_error *error, unsigned long long value) {
+    char digits[20];
+    size_t first = sizeof(digits);
+    do {
+        // Long division by limbs of 16 bits: a Cortex-M would call the C library for one of 64.
+        uint32_t remainder = 0;
+        unsigned long long quotient = 0;
+        for (int shift = 48; shift >= 0; shift -= 16) {
+            uint32_t limb = remainder << 16 | (uint32_t)(value >> shift & 0xffff);
+            quotient = quotient << 16 | limb / 10;
+            remainder = limb % 10;
+        }
+        digits[--first] = (char)('0' + remainder);
+        value = quotient;
+    } while (value);
+    picorl_add(error, digits + first, sizeof(digits) - first);
+}
+
 static inline size_t picorl_length(const char *text) {
     size_t length = 0;
     while (text[length]) {
@@ -35,120 +63,83 @@ static inline size_t picorl_length(const char *text) {
     return length;
 }
 
-static inline void picorl_begin(picorl_error *error, const uint8_t *signature) {
-    error->signature = signature;
-    error->length = 0;
-}
-
-PICORL_COLD static void picorl_add_bytes(picorl_error *error, const char *text, size_t length) {
-    for (size_t i = 0; i < length && error->length < sizeof(error->text) - 1; i++) {
-        error->text[error->length++] = text[i];
+// One of several strings in a row. They are rarely needed, so it is found by counting.
+PICORL_COLD static const char *picorl_string(const char *strings, uint32_t index) {
+    while (index) {
+        index -= *strings++ == '\0';
     }
-    error->text[error->length] = '\0';
+    return strings;
 }
 
-PICORL_COLD static void picorl_add(picorl_error *error, const char *text) {
-    picorl_add_bytes(error, text, picorl_length(text));
-}
-
-PICORL_COLD static void picorl_add_number(picorl_error *error, int64_t value) {
-    char digits[20];
-    size_t first = sizeof(digits);
-    uint64_t rest = value < 0 ? -(uint64_t)value : (uint64_t)value;
-    do {
-        // Long division by limbs of 16 bits: a Cortex-M would call the C library for one of 64.
-        uint32_t remainder = 0;
-        uint64_t quotient = 0;
-        for (int shift = 48; shift >= 0; shift -= 16) {
-            uint32_t limb = remainder << 16 | (uint32_t)(rest >> shift & 0xffff);
-            quotient = quotient << 16 | limb / 10;
-            remainder = limb % 10;
+// Like printf, with %s, %c, %d and %llu only. What is said first begins with the kernel's name.
+PICORL_COLD PICORL_FORMAT static void picorl_say(picorl_error *error, const char *format, ...) {
+    if (error->length == 0 && error->signature) {
+        const char *kernel = picorl_string(picorl_names, error->signature[0]);
+        picorl_add(error, kernel, picorl_length(kernel));
+        picorl_add(error, ": ", 2);
+    }
+    va_list args;
+    va_start(args, format);
+    for (; *format; format++) {
+        char c = *format;
+        if (c != '%') {
+            picorl_add(error, &c, 1);
+            continue;
         }
-        digits[--first] = (char)('0' + remainder);
-        rest = quotient;
-    } while (rest);
-    if (value < 0) {
-        picorl_add(error, "-");
+        c = *++format;
+        if (c == 's') {
+            const char *text = va_arg(args, const char *);
+            picorl_add(error, text, picorl_length(text));
+        } else if (c == 'c') {
+            c = (char)va_arg(args, int);
+            picorl_add(error, &c, 1);
+        } else if (c == 'd') {
+            int value = va_arg(args, int);
+            if (value < 0) {
+                picorl_add(error, "-", 1);
+            }
+            picorl_add_number(error, value < 0 ? -(unsigned)value : (unsigned)value);
+        } else {
+            format += 2;
+            picorl_add_number(error, va_arg(args, unsigned long long));
+        }
     }
-    picorl_add_bytes(error, digits + first, sizeof(digits) - first);
+    va_end(args);
 }
 
-// Names are rarely needed, so they are found by counting.
-PICORL_COLD static const char *picorl_name(uint32_t id) {
-    const char *name = picorl_names;
-    while (id) {
-        id -= *name++ == '\0';
-    }
-    return name;
-}
-
-// Starts a message: "forward: out".
-PICORL_COLD static void picorl_blame(picorl_error *error, const char *argument) {
-    picorl_add(error, picorl_name(error->signature[0]));
-    picorl_add(error, ": ");
-    picorl_add(error, argument);
-}
-
-PICORL_COLD static void picorl_add_bounds(picorl_error *error, int64_t least, int64_t most) {
-    picorl_add(error, ", must be ");
-    picorl_add_number(error, least);
-    if (most != least) {
-        picorl_add(error, " to ");
-        picorl_add_number(error, most);
-    }
+PICORL_COLD static void picorl_say_bounds(picorl_error *error, int least, int most) {
+    picorl_say(error, least == most ? ", must be %d" : ", must be %d to %d", least, most);
 }
 
 // --- contents ---------------------------------------------------------------------------------------------------
 
-PICORL_COLD static int picorl_out_of_bounds(
-    picorl_error *error, const char *name, int64_t value, int64_t least, int64_t most) {
-    picorl_blame(error, name);
-    picorl_add(error, " is ");
-    picorl_add_number(error, value);
-    picorl_add_bounds(error, least, most);
-    return -1;
-}
-
-static inline int picorl_check_bounds(
-    picorl_error *error, const char *name, int32_t value, int32_t least, uint32_t most) {
-    if (value >= least && (value < 0 || (uint32_t)value <= most)) {
-        return 0;
-    }
-    return picorl_out_of_bounds(error, name, value, least, most);
-}
-
 // Columns [column, column + columns) of rows of `width`.
-PICORL_CHECKS static int picorl_check_columns(
+PICORL_NOINLINE static int picorl_check_columns(
     picorl_error *error, const char *sum, const char *limit, uint32_t column, uint32_t columns, uint32_t width) {
     if (column + columns <= width) {
         return 0;
     }
-    picorl_blame(error, sum);
-    picorl_add(error, " is ");
-    picorl_add_number(error, column + columns);
-    picorl_add(error, ", must be at most ");
-    picorl_add_number(error, width);
-    picorl_add(error, " (");
-    picorl_add(error, limit);
-    picorl_add(error, ")");
+    picorl_say(error, "%s is %d, must be at most %d (%s)", sum, (int)(column + columns), (int)width, limit);
     return -1;
 }
 
-PICORL_CHECKS static int picorl_check_replay_state(picorl_error *error, const int32_t *state, uint32_t capacity) {
-    int bad = picorl_check_bounds(error, "replay_state[0] (head)", state[PICORL_HEAD], 0, capacity - 1);
-    if (!bad) {
-        bad = picorl_check_bounds(error, "replay_state[1] (size)", state[PICORL_SIZE], 0, capacity);
+PICORL_NOINLINE static int picorl_check_replay_state(picorl_error *error, const int32_t *state, uint32_t capacity) {
+    static const char names[] = "[0] (head)\0[1] (size)\0[2] (pending)\0[3] (valid)\0[4] (refused)";
+    const int32_t most[] = {
+        [PICORL_HEAD] = (int32_t)capacity - 1,
+        [PICORL_SIZE] = (int32_t)capacity,
+        [PICORL_PENDING] = 1,
+        [PICORL_VALID] = state[PICORL_SIZE],
+        [PICORL_REFUSED] = INT32_MAX,
+    };
+    for (uint32_t i = PICORL_HEAD; i <= PICORL_REFUSED; i++) {
+        if (state[i] < 0 || state[i] > most[i]) {
+            picorl_say(error, "replay_state%s is %d", picorl_string(names, i), (int)state[i]);
+            picorl_say_bounds(error, 0, (int)most[i]);
+            return -1;
+        }
     }
-    if (!bad) {
-        bad = picorl_check_bounds(error, "replay_state[2] (pending)", state[PICORL_PENDING], 0, 1);
-    }
-    if (!bad) {
-        bad = picorl_check_bounds(error, "replay_state[3] (valid)", state[PICORL_VALID], 0, state[PICORL_SIZE]);
-    }
-    if (!bad) {
-        bad = picorl_check_bounds(error, "replay_state[4] (refused)", state[PICORL_REFUSED], 0, INT32_MAX);
-    }
-    return bad;
+    return 0;
 }
 
 static int picorl_check_replay_begin(picorl_error *error, float *replay_obs, uint8_t *replay_flags,
@@ -174,7 +165,7 @@ static int picorl_check_replay_sample(picorl_error *error, const uint8_t *replay
             return 0;
         }
     }
-    picorl_blame(error, "replay_flags has no row with a flag, must have one to draw");
+    picorl_say(error, "replay_flags has no row with a flag, must have one to draw");
     return -1;
 }
 
@@ -184,11 +175,8 @@ static int picorl_check_replay_gather(picorl_error *error, const float *replay_o
     uint32_t capacity, uint32_t count) {
     for (uint32_t i = 0; i < count; i++) {
         if ((uint32_t)indices[i] >= capacity) {
-            picorl_blame(error, "indices[");
-            picorl_add_number(error, i);
-            picorl_add(error, "] is ");
-            picorl_add_number(error, indices[i]);
-            picorl_add_bounds(error, 0, (int64_t)capacity - 1);
+            picorl_say(error, "indices[%d] is %d", (int)i, (int)indices[i]);
+            picorl_say_bounds(error, 0, (int)capacity - 1);
             return -1;
         }
     }
@@ -217,7 +205,7 @@ static int picorl_check_policy_delta(picorl_error *error, const float *q1, const
     if (!q2 == !d_q2) {
         return 0;
     }
-    picorl_blame(error, q2 ? "d_q2 is None, must be given like q2" : "d_q2 is given, must be None like q2");
+    picorl_say(error, q2 ? "d_q2 is None, must be given like q2" : "d_q2 is given, must be None like q2");
     return -1;
 }
 
@@ -235,29 +223,17 @@ static int picorl_check_copy_columns(picorl_error *error, const float *src, uint
 PICORL_COLD static uint32_t picorl_bad_record(
     picorl_error *error, size_t index, int32_t value, uint32_t least, uint32_t most) {
     static const char fields[] = "kind\0inputs\0outputs\0activation";
-    const char *field = fields;
-    for (size_t i = 0; i < index % PICORL_RECORD; i++) {
-        while (*field++) {
-        }
-    }
-    picorl_blame(error, "layout[");
-    picorl_add_number(error, (int64_t)index);
-    picorl_add(error, "] (");
-    picorl_add(error, field);
-    picorl_add(error, ") is ");
-    picorl_add_number(error, value);
-    picorl_add_bounds(error, least, most);
+    picorl_say(error, "layout[%d] (%s) is %d", (int)index, picorl_string(fields, index % PICORL_RECORD), (int)value);
+    picorl_say_bounds(error, (int)least, (int)most);
     return 0;
 }
 
-// Returns the number of layers and fills n_params, n_in, n_out and n_hidden of `shape`, or returns 0: `error` says why.
-PICORL_CHECKS static uint32_t picorl_check_layout(
-    picorl_error *error, const int32_t *layout, size_t ints, uint32_t *shape) {
+// Returns the number of layers and puts its n_params, n_in, n_out and n_hidden into `values`, or returns 0: `error`
+// says why.
+PICORL_NOINLINE static uint32_t picorl_check_layout(
+    picorl_error *error, const int32_t *layout, size_t ints, uint32_t *values) {
     if (ints == 0 || ints % PICORL_RECORD) {
-        picorl_blame(error, "layout holds ");
-        picorl_add_number(error, (int64_t)ints);
-        picorl_add(error, " int32s, must be records of ");
-        picorl_add_number(error, PICORL_RECORD);
+        picorl_say(error, "layout holds %llu int32s, must be records of %d", (unsigned long long)ints, PICORL_RECORD);
         return 0;
     }
     uint64_t n_params = 0;
@@ -282,19 +258,17 @@ PICORL_CHECKS static uint32_t picorl_check_layout(
         // A hidden layer's width is among its parameters (the biases), so n_hidden is in bounds when n_params is.
         n_params += (uint64_t)(inputs + 1) * outputs;
         if (n_params > PICORL_MAX_INT) {
-            picorl_blame(error, "layout has more than ");
-            picorl_add_number(error, PICORL_MAX_INT);
-            picorl_add(error, " params");
+            picorl_say(error, "layout has more than %d params", PICORL_MAX_INT);
             return 0;
         }
         n_hidden += i + PICORL_RECORD < ints ? outputs : 0;
         least_inputs = outputs;
         most_inputs = outputs;
     }
-    shape[PICORL_N_PARAMS] = (uint32_t)n_params;
-    shape[PICORL_N_IN] = (uint32_t)layout[1];
-    shape[PICORL_N_OUT] = least_inputs;
-    shape[PICORL_N_HIDDEN] = n_hidden;
+    values[PICORL_N_PARAMS] = (uint32_t)n_params;
+    values[PICORL_N_IN] = (uint32_t)layout[1];
+    values[PICORL_N_OUT] = least_inputs;
+    values[PICORL_N_HIDDEN] = n_hidden;
     return (uint32_t)(ints / PICORL_RECORD);
 }
 
@@ -313,10 +287,11 @@ typedef struct {
     char typecode; // 'f', 'i', 'I', 'B', or what else it is
 } picorl_buffer;
 
-// What `picorl_take` has found: buffers (NULL: None) and integers, each in the order of the arguments.
+// What `picorl_take` has found: the buffers (NULL: None) and the integers, each in the order of the arguments; behind
+// the integers n_params, n_in, n_out and n_hidden of the layout.
 typedef struct {
     void *p[PICORL_MAX_BUFFERS];
-    uint32_t n[PICORL_SHAPE_VALUES + PICORL_MAX_INTS]; // the layout's, then the integers
+    uint32_t n[PICORL_VALUES];
     uint32_t layers;
     uint32_t bytes; // of the argument that may be of any type
 } picorl_call;
@@ -331,6 +306,31 @@ static inline picorl_buffer_state picorl_take_buffer(
     picorl_call *call, picorl_object object, bool writes, picorl_buffer *buffer);
 // "array('d')" or what else describes it.
 static void picorl_add_type(picorl_error *error, picorl_object object, const picorl_buffer *buffer);
+
+static const char picorl_typecodes[] = "fiIB"; // of PICORL_FLOATS and so on
+
+static inline bool picorl_is_any(const uint8_t *wanted) {
+    return wanted[0] / PICORL_TYPE == PICORL_BYTES && wanted[2] == 0;
+}
+
+static inline bool picorl_is_layout(const uint8_t *wanted) {
+    return wanted[0] / PICORL_TYPE == PICORL_INT32S && wanted[2] == 0;
+}
+
+static inline bool picorl_fits_type(char typecode, const uint8_t *wanted) {
+    if (picorl_is_any(wanted)) {
+        return typecode == 'f' || typecode == 'i' || typecode == 'I' || typecode == 'B';
+    }
+    return typecode == picorl_typecodes[wanted[0] / PICORL_TYPE];
+}
+
+static inline bool picorl_misaligned(const picorl_buffer *buffer) {
+    return buffer->typecode != 'B' && (uintptr_t)buffer->data % 4 && buffer->bytes;
+}
+
+static inline size_t picorl_elements(const picorl_buffer *buffer) {
+    return buffer->typecode == 'B' ? buffer->bytes : buffer->bytes / 4;
+}
 
 // Evaluates a size; see signatures.h. Its values are below 2^24 and the table's products are of three at most.
 static inline uint64_t picorl_size(const uint8_t *token, const uint8_t *end, const uint32_t *values) {
@@ -363,149 +363,120 @@ static inline uint64_t picorl_size(const uint8_t *token, const uint8_t *end, con
     return sum + product;
 }
 
-static inline bool picorl_any_type(char typecode) {
-    return typecode == 'f' || typecode == 'i' || typecode == 'I' || typecode == 'B';
-}
-
-static const char picorl_shape_names[] = "n_params\0n_in\0n_out\0n_hidden";
-
 // The text of a size, as the table of kernels has it.
-PICORL_COLD static void picorl_add_size(picorl_error *error, const uint8_t *token, const uint8_t *end) {
+PICORL_COLD static void picorl_say_size(picorl_error *error, const uint8_t *token, const uint8_t *end) {
+    static const char shape[] = "n_params\0n_in\0n_out\0n_hidden";
     for (; token < end; token++) {
         uint8_t t = *token;
         if (t & PICORL_NUMBER) {
             picorl_add_number(error, t & ~PICORL_NUMBER);
-        } else if (t == '+' || t == '*') {
-            picorl_add(error, t == '+' ? " + " : " * ");
-        } else if (t == '(' || t == ')') {
-            picorl_add(error, t == '(' ? "(" : ")");
-        } else if (t < PICORL_SHAPE_VALUES) {
-            const char *name = picorl_shape_names;
-            while (t) {
-                t -= *name++ == '\0';
-            }
-            picorl_add(error, name);
+        } else if (t >= '(') {
+            picorl_say(error, t > ')' ? " %c " : "%c", t);
+        } else if (t < PICORL_MAX_INTS) {
+            picorl_say(error, "%s", picorl_string(picorl_names, error->signature[3 + 2 * t]));
         } else {
-            picorl_add(error, picorl_name(error->signature[3 + 3 * (t - PICORL_SHAPE_VALUES)]));
+            picorl_say(error, "%s", picorl_string(shape, t - PICORL_MAX_INTS));
         }
     }
-}
-
-PICORL_COLD static void picorl_add_typecode(picorl_error *error, char typecode) {
-    if (typecode == 'B') {
-        picorl_add(error, "bytearray or ");
-    }
-    picorl_add(error, "array('");
-    picorl_add_bytes(error, &typecode, 1);
-    picorl_add(error, "')");
 }
 
 // Describes what is wrong with a buffer. `wanted` points at its part of the signature.
 PICORL_COLD static void picorl_bad_buffer(picorl_error *error, const uint8_t *wanted, picorl_object object,
     picorl_buffer_state state, const picorl_buffer *buffer, const uint32_t *values) {
-    char typecode = (char)wanted[2];
-    bool any = wanted[0] & PICORL_ANY;
-    picorl_blame(error, picorl_name(wanted[1]));
+    static const char units[] = "floats\0int32s\0uint32s\0bytes";
+    uint32_t type = wanted[0] / PICORL_TYPE;
+    char typecode = picorl_typecodes[type];
+    picorl_say(error, "%s ", picorl_string(picorl_names, wanted[1]));
     if (state == PICORL_BUFFER_READ_ONLY) {
-        picorl_add(error, " is read-only, must be writable");
+        picorl_say(error, "is read-only, must be writable");
     } else if (state == PICORL_BUFFER_STRIDED) {
-        picorl_add(error, " is not contiguous");
-    } else if (any && state == PICORL_BUFFER_FINE && picorl_any_type(buffer->typecode)) {
-        picorl_add(error, " holds ");
-        picorl_add_number(error, (int64_t)buffer->bytes);
-        picorl_add(error, " bytes, must be at most ");
-        picorl_add_number(error, UINT32_MAX);
-    } else if (state == PICORL_BUFFER_NONE || any || buffer->typecode != typecode) {
-        picorl_add(error, " is ");
+        picorl_say(error, "is not contiguous");
+    } else if (state == PICORL_BUFFER_NONE || !picorl_fits_type(buffer->typecode, wanted)) {
         if (state == PICORL_BUFFER_NONE) {
-            picorl_add(error, "not a buffer");
+            picorl_say(error, "is not a buffer");
         } else {
+            picorl_say(error, "is ");
             picorl_add_type(error, object, buffer);
         }
-        picorl_add(error, ", must be ");
-        if (any) {
-            picorl_add(error, "array('f'), array('i'), array('I') or ");
-        }
-        picorl_add_typecode(error, any ? 'B' : typecode);
-    } else if (buffer->bytes && (uintptr_t)buffer->data % 4) {
-        picorl_add(error, " is not aligned to 4 bytes");
+        picorl_say(error, ", must be %s%sarray('%c')",
+            picorl_is_any(wanted) ? "array('f'), array('i'), array('I'), " : "", typecode == 'B' ? "bytearray or " : "",
+            typecode);
+    } else if (picorl_is_any(wanted)) {
+        picorl_say(error, "holds %llu bytes, must be at most %llu", (unsigned long long)buffer->bytes,
+            (unsigned long long)UINT32_MAX);
+    } else if (picorl_misaligned(buffer)) {
+        picorl_say(error, "is not aligned to 4 bytes");
     } else {
-        const uint8_t *token = wanted + 4;
-        const uint8_t *end = token + wanted[3];
-        picorl_add(error, " holds ");
-        picorl_add_number(error, (int64_t)(typecode == 'B' ? buffer->bytes : buffer->bytes / 4));
-        picorl_add(error,
-            typecode == 'f' ? " floats" : typecode == 'i' ? " int32s" : typecode == 'I' ? " uint32s" : " bytes");
-        picorl_add(error, ", needs ");
-        picorl_add_number(error, (int64_t)picorl_size(token, end, values));
-        picorl_add(error, " (");
-        picorl_add_size(error, token, end);
-        picorl_add(error, ")");
+        const uint8_t *token = wanted + 3;
+        const uint8_t *end = token + wanted[2];
+        picorl_say(error, "holds %llu %s, needs %llu", (unsigned long long)picorl_elements(buffer),
+            picorl_string(units, type), (unsigned long long)picorl_size(token, end, values));
+        if (wanted[2] > 1 || !(*token & PICORL_NUMBER)) {
+            picorl_say(error, " (");
+            picorl_say_size(error, token, end);
+            picorl_say(error, ")");
+        }
     }
 }
 
-PICORL_COLD static void picorl_bad_int(
-    picorl_error *error, const uint8_t *wanted, picorl_object object, uint32_t least) {
-    picorl_blame(error, picorl_name(wanted[1]));
-    picorl_add(error, " is ");
+PICORL_COLD static void picorl_bad_int(picorl_error *error, const uint8_t *wanted, picorl_object object) {
+    picorl_say(error, "%s is ", picorl_string(picorl_names, wanted[1]));
     if (!picorl_add_int(error, object)) {
-        picorl_add(error, "not an integer");
+        picorl_say(error, "not an integer");
     }
-    picorl_add_bounds(error, least, PICORL_MAX_INT);
+    picorl_say_bounds(error, wanted[0] / PICORL_LEAST, PICORL_MAX_INT);
 }
+
+// The contents of arguments that are otherwise fine; 0: so are they.
+typedef int (*picorl_contents)(picorl_error *error, const picorl_call *call);
 
 // Checks the arguments of a kernel; false: `error` says what is wrong.
-PICORL_CHECKS static bool picorl_take(
-    picorl_error *error, const uint8_t *signature, const picorl_object *args, picorl_call *call) {
+PICORL_NOINLINE static bool picorl_take(picorl_error *error, const uint8_t *signature, picorl_contents contents,
+    const picorl_object *args, picorl_call *call) {
+    error->signature = signature;
+    error->length = 0;
     const uint8_t *wanted = signature + 2;
-    uint32_t *n = call->n + PICORL_SHAPE_VALUES;
-    for (uint32_t ints = signature[1]; ints; ints--, wanted += 3) {
-        picorl_object object = args[wanted[0]];
+    uint32_t *n = call->n;
+    for (uint32_t ints = signature[1]; ints; ints--, wanted += 2) {
+        picorl_object object = args[wanted[0] % PICORL_LEAST];
         int32_t value;
-        if (!picorl_take_int(object, &value) || value < wanted[2] || value > PICORL_MAX_INT) {
-            picorl_begin(error, signature);
-            picorl_bad_int(error, wanted, object, wanted[2]);
+        if (!picorl_take_int(object, &value) || value < wanted[0] / PICORL_LEAST || value > PICORL_MAX_INT) {
+            picorl_bad_int(error, wanted, object);
             return false;
         }
         *n++ = (uint32_t)value;
     }
     void **p = call->p;
-    for (uint32_t buffers = *wanted++; buffers; buffers--, wanted += 4 + wanted[3]) {
-        uint8_t flags = wanted[0];
-        picorl_object object = args[flags & PICORL_POSITION];
-        if (flags & PICORL_OPTIONAL && picorl_is_none(object)) {
+    for (uint32_t buffers = *wanted++; buffers; buffers--, wanted += 3 + wanted[2]) {
+        picorl_object object = args[wanted[0] & PICORL_POSITION];
+        if (wanted[0] & PICORL_OPTIONAL && picorl_is_none(object)) {
             *p++ = NULL;
             continue;
         }
         picorl_buffer buffer = {NULL, 0, 0};
-        char typecode = (char)wanted[2];
-        picorl_buffer_state state = picorl_take_buffer(call, object, flags & PICORL_WRITES, &buffer);
-        bool fine = state == PICORL_BUFFER_FINE;
-        if (flags & PICORL_ANY) {
-            fine = fine && picorl_any_type(buffer.typecode) && buffer.bytes <= UINT32_MAX;
+        picorl_buffer_state state = picorl_take_buffer(call, object, wanted[0] & PICORL_WRITES, &buffer);
+        bool fine = state == PICORL_BUFFER_FINE && picorl_fits_type(buffer.typecode, wanted);
+        if (picorl_is_any(wanted)) {
+            fine = fine && buffer.bytes <= UINT32_MAX;
             call->bytes = (uint32_t)buffer.bytes;
         } else {
-            size_t length = typecode == 'B' ? buffer.bytes : buffer.bytes / 4;
-            fine = fine && buffer.typecode == typecode;
-            fine = fine && (typecode == 'B' || (uintptr_t)buffer.data % 4 == 0 || length == 0);
-            if (fine && flags & PICORL_LAYOUT) {
-                picorl_begin(error, signature);
-                call->layers = picorl_check_layout(error, buffer.data, length, call->n);
+            fine = fine && !picorl_misaligned(&buffer);
+            if (fine && picorl_is_layout(wanted)) {
+                call->layers = picorl_check_layout(error, buffer.data, picorl_elements(&buffer), call->n);
                 if (call->layers == 0) {
                     return false;
                 }
             } else {
-                fine = fine && length >= picorl_size(wanted + 4, wanted + 4 + wanted[3], call->n);
+                fine = fine && picorl_elements(&buffer) >= picorl_size(wanted + 3, wanted + 3 + wanted[2], call->n);
             }
         }
         if (!fine) {
-            picorl_begin(error, signature);
             picorl_bad_buffer(error, wanted, object, state, &buffer, call->n);
             return false;
         }
         *p++ = buffer.data;
     }
-    return true;
+    return !contents || contents(error, call) == 0;
 }
 
 // --- variants ---------------------------------------------------------------------------------------------------
@@ -523,13 +494,12 @@ PICORL_COLD static bool picorl_select_variant(picorl_error *error, const char *n
             return true;
         }
     }
-    picorl_begin(error, NULL);
-    picorl_add(error, "select: name is '");
-    picorl_add_bytes(error, name, length);
-    picorl_add(error, "', must be one of ");
+    error->signature = NULL;
+    error->length = 0;
+    picorl_say(error, "select: name is '");
+    picorl_add(error, name, length < 24 ? length : 24);
     for (int i = 0; i < count; i++) {
-        picorl_add(error, i ? ", " : "");
-        picorl_add(error, names[i]);
+        picorl_say(error, "%s%s", i ? ", " : "', must be one of ", names[i]);
     }
     return false;
 }

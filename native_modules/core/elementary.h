@@ -90,7 +90,7 @@ INLINE void sin_cos_of_quadrant(vf r, vf rest, vu quadrant, vf *sine, vf *cosine
     s = r + v_fma(s * z, r, rest);
     vf c = v_fma(v_set(2.443315711809948e-5f), z, v_set(-1.388731625493765e-3f));
     c = v_fma(c, z, v_set(4.166664568298827e-2f));
-    c = v_fma(c * z, z, v_fma(v_set(-0.5f), z, v_set(1)));
+    c = v_fma(v_set(-0.5f), z, v_set(1)) + v_fma(c * z, z, -r * rest);
     // Quadrants 1 and 3 swap them; 2 and 3 negate the sine, 1 and 2 the cosine.
     vf odd = v_of_ints(quadrant & 1);
     vm swap = v_lt(v_set(0), odd);

@@ -54,3 +54,15 @@ INLINE float scalar_sqrt(float x) {
     v_put(&y, 1, v_sqrt(v_set(x)));
     return y;
 }
+
+NOINLINE float scalar_exp(float x) {
+    float y;
+    v_put(&y, 1, v_exp(v_set(x)));
+    return y;
+}
+
+NOINLINE float scalar_log(float x) {
+    float y;
+    v_put(&y, 1, v_log(v_set(x)));
+    return y;
+}

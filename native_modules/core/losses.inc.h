@@ -55,13 +55,6 @@ KERNEL(void, policy_delta)(const float *q1, const float *q2, float *d_q1, float 
     loss[0] = sum;
 }
 
-// exp of one number: the first lane.
-NOINLINE float scalar_exp(float x) {
-    float y;
-    v_put(&y, 1, v_exp(v_set(x)));
-    return y;
-}
-
 KERNEL(void, temperature_grad)(const float *log_alpha, const float *log_prob, const float *target_entropy, float *grad,
     uint32_t batch) {
     float sum = 0;
@@ -73,4 +66,8 @@ KERNEL(void, temperature_grad)(const float *log_alpha, const float *log_prob, co
 
 KERNEL(void, temperature)(const float *log_alpha, float *coeffs) {
     coeffs[1] = scalar_exp(log_alpha[0]);
+}
+
+KERNEL(void, log_temperature)(const float *coeffs, float *log_alpha) {
+    log_alpha[0] = scalar_log(coeffs[1]);
 }

@@ -2,13 +2,13 @@
 
 enum { FLAG_NONE, FLAG_TRANSITION, FLAG_TERMINATED };
 
-INLINE int finite(float x) {
+INLINE int is_finite(float x) {
     return (bits_of_float(x) & EXPONENT_BITS) != EXPONENT_BITS;
 }
 
 INLINE int32_t finite_values(const float *x, uint32_t count) {
     for (uint32_t i = 0; i < count; i++) {
-        if (!finite(x[i])) {
+        if (!is_finite(x[i])) {
             return 0;
         }
     }
@@ -59,7 +59,7 @@ KERNEL(int32_t, replay_observe)(float *replay_obs, float *replay_action, float *
     int32_t *replay_state, const float *action, const float *reward, const float *next_obs, const float *scaling,
     uint32_t obs_size, uint32_t act_size, uint32_t capacity, uint32_t terminated, uint32_t ended) {
     int32_t obs_fine = finite_values(next_obs, obs_size);
-    if (!replay_state[PICORL_PENDING] || !obs_fine || !finite(reward[0]) || !finite_values(action, act_size)) {
+    if (!replay_state[PICORL_PENDING] || !obs_fine || !is_finite(reward[0]) || !finite_values(action, act_size)) {
         replay_state[PICORL_REFUSED]++;
         replay_state[PICORL_PENDING] = 0;
         if (obs_fine && !ended) {

@@ -308,6 +308,32 @@ INLINE vf v_clip(vf x, vf low, vf high) {
     return v_select(v_lt(x, low), low, v_select(v_lt(high, x), high, x));
 }
 
+#if PICORL_W >= 8
+// Bit k: lane k is not zero.
+INLINE uint32_t v_nonzero_bits(vf x) {
+#if PICORL_W == 16
+    return _mm512_cmp_ps_mask((__m512)x, _mm512_setzero_ps(), _CMP_NEQ_UQ);
+#else
+    return (uint32_t)_mm256_movemask_ps(_mm256_cmp_ps((__m256)x, _mm256_setzero_ps(), _CMP_NEQ_UQ));
+#endif
+}
+#endif
+
+#if PICORL_W > 1
+// Lane k is lane pick[k] of a followed by b; pick is constant.
+INLINE vf v_shuffle(vf a, vf b, vi pick) {
+#ifdef __clang__
+    vf y;
+    for (int k = 0; k < PICORL_W; k++) {
+        y[k] = pick[k] < PICORL_W ? a[pick[k]] : b[pick[k] - PICORL_W];
+    }
+    return y;
+#else
+    return __builtin_shuffle(a, b, pick);
+#endif
+}
+#endif
+
 // Subnormal numbers become 0: targets differ in what they do with them.
 INLINE vf v_flush(vf x) {
     return v_select(v_lt(v_abs(x), v_set(FLOAT_MIN)), v_set(0), x);

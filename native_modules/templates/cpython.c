@@ -51,7 +51,7 @@ PICORL_COLD static bool picorl_add_int(picorl_error *error, PyObject *object) {
     PyObject *decimal = integer ? PyObject_Str(integer) : NULL;
     const char *text = decimal ? PyUnicode_AsUTF8(decimal) : NULL;
     if (text) {
-        picorl_add(error, text);
+        picorl_add(error, text, picorl_length(text));
     }
     Py_XDECREF(decimal);
     Py_XDECREF(integer);
@@ -111,15 +111,13 @@ PICORL_COLD static void picorl_add_type(picorl_error *error, PyObject *object, c
     Py_buffer view;
     (void)buffer;
     if (PyByteArray_Check(object) || PyBytes_Check(object)) {
-        picorl_add(error, PyBytes_Check(object) ? "bytes" : "bytearray");
+        picorl_say(error, PyBytes_Check(object) ? "bytes" : "bytearray");
     } else if (PyObject_GetBuffer(object, &view, PyBUF_ND | PyBUF_FORMAT) == 0) {
-        picorl_add(error, "array('");
-        picorl_add(error, view.format ? view.format : "B");
-        picorl_add(error, "')");
+        picorl_say(error, "array('%s')", view.format ? view.format : "B");
         PyBuffer_Release(&view);
     } else {
         PyErr_Clear();
-        picorl_add(error, "something else");
+        picorl_say(error, "something else");
     }
 }
 
@@ -133,15 +131,16 @@ PICORL_COLD static PyObject *picorl_raise(const picorl_error *error) {
 }
 
 PICORL_COLD static PyObject *picorl_wrong_count(const uint8_t *signature, int wanted, Py_ssize_t given) {
-    return PyErr_Format(
-        PyExc_TypeError, "%s() takes %d arguments but %zd were given", picorl_name(signature[0]), wanted, given);
+    return PyErr_Format(PyExc_TypeError, "%s() takes %d arguments but %zd were given",
+        picorl_string(picorl_names, signature[0]), wanted, given);
 }
 
 // Takes the arguments of a kernel, or raises.
-static bool picorl_take_or_raise(const uint8_t *signature, PyObject *const *args, picorl_frame *frame) {
+static bool picorl_take_or_raise(
+    const uint8_t *signature, picorl_contents contents, PyObject *const *args, picorl_frame *frame) {
     picorl_error error;
     frame->held = 0;
-    if (!picorl_take(&error, signature, args, &frame->call)) {
+    if (!picorl_take(&error, signature, contents, args, &frame->call)) {
         picorl_release(frame);
         picorl_raise(&error);
         return false;
@@ -149,7 +148,9 @@ static bool picorl_take_or_raise(const uint8_t *signature, PyObject *const *args
     return true;
 }
 
-@KERNELS@
+// @CONTENTS
+
+// @KERNELS
 
 static PyObject *py_variants(PyObject *module, PyObject *unused) {
     const char *names[8];
@@ -176,8 +177,11 @@ static PyObject *py_fused(PyObject *module, PyObject *unused) {
 
 static PyObject *py_select(PyObject *module, PyObject *name) {
     Py_ssize_t length;
-    const char *text = PyUnicode_AsUTF8AndSize(name, &length);
     picorl_error error;
+    if (!PyUnicode_Check(name)) {
+        return PyErr_Format(PyExc_TypeError, "select: name is %.80s, must be str", Py_TYPE(name)->tp_name);
+    }
+    const char *text = PyUnicode_AsUTF8AndSize(name, &length);
     if (!text) {
         return NULL;
     }
@@ -188,13 +192,15 @@ static PyObject *py_select(PyObject *module, PyObject *name) {
 }
 
 static PyMethodDef methods[] = {
-@METHODS@
+    // @METHODS
     {NULL, NULL, 0, NULL},
 };
 
 static int picorl_exec(PyObject *module) {
-    return PyModule_AddIntConstant(module, "ABI", PICORL_ABI) || PyModule_AddIntConstant(module, "RECORD", PICORL_RECORD)
-        ? -1 : 0;
+    if (PyModule_AddIntConstant(module, "ABI", PICORL_ABI)) {
+        return -1;
+    }
+    return PyModule_AddIntConstant(module, "RECORD", PICORL_RECORD);
 }
 
 static PyModuleDef_Slot slots[] = {

@@ -4,18 +4,14 @@
 
 #include <stdint.h>
 
-#define PICORL_ABI @ABI@
-#define PICORL_MAX_INT @MAX_INT@ // of an integer argument
+// @CONSTANTS
 
-@PROTOTYPES@
+// @PROTOTYPES
 
 // A variant of the core.
-typedef struct picorl_table {
-@MEMBERS@
-} picorl_table;
+// @TABLE
 
 // X(name) for each kernel.
-#define PICORL_EACH_KERNEL(X) \
-@EACH@
+// @EACH
 
 #endif

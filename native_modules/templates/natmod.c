@@ -19,10 +19,10 @@ void *memset(void *to, int value, size_t size) {
     return mp_fun_table.memset_(to, value, size);
 }
 
-@MICROPYTHON@
+// @MICROPYTHON
 
 mp_obj_t mpy_init(mp_obj_fun_bc_t *self, size_t n_args, size_t n_kw, mp_obj_t *args) {
     MP_DYNRUNTIME_INIT_ENTRY
-@GLOBALS@
+    // @GLOBALS
     MP_DYNRUNTIME_INIT_EXIT
 }

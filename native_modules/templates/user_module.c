@@ -7,16 +7,16 @@
 #include "core/picorl.h"
 #include "signatures.h"
 
-@MICROPYTHON@
+// @MICROPYTHON
 
 static const mp_rom_map_elem_t globals_table[] = {
-    { MP_ROM_QSTR(MP_QSTR___name__), MP_ROM_QSTR(MP_QSTR__picorl) },
-@GLOBALS@
+    {MP_ROM_QSTR(MP_QSTR___name__), MP_ROM_QSTR(MP_QSTR__picorl)},
+    // @GLOBALS
 };
 static MP_DEFINE_CONST_DICT(globals, globals_table);
 
 const mp_obj_module_t picorl_user_module = {
-    .base = { &mp_type_module },
+    .base = {&mp_type_module},
     .globals = (mp_obj_dict_t *)&globals,
 };
 

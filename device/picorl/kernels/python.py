@@ -13,6 +13,7 @@ RECORD = 4
 
 _MAX_INT = 0xFFFFFF
 _FLT_MIN = 1.1754943508222875e-38  # the smallest normal float32
+_INFINITY = float("inf")
 _PI = 3.1415927410125732  # float32, like every constant of the contract
 _MASK = 0xFFFFFFFF
 _ROTATIONS = ((13, 15, 26, 6), (17, 29, 16, 24))  # Threefry-2x32
@@ -583,7 +584,7 @@ def _clip(x, low, high):
 
 def _exp(x):
     # Beyond, it is infinity as float32, but exp itself may raise.
-    return _flush(exp(x)) if x < 88.722 or x != x else 1e39
+    return _flush(exp(x)) if x < 88.722 or x != x else _INFINITY
 
 
 def _acting(kernel, name, x, size, noise, scaling, action, act_size):

@@ -1,0 +1,353 @@
+// Dense layers: forward and backward through a network.
+
+// Layers with so few outputs sum in LANES lanes.
+#define NARROW 4
+#define LANES 16
+
+typedef struct layer_shape {
+    uint32_t inputs, outputs;
+    int32_t activation;
+} layer_shape;
+
+INLINE layer_shape shape_of(const int32_t *layer) {
+    layer_shape s = {(uint32_t)layer[PICORL_INPUTS], (uint32_t)layer[PICORL_OUTPUTS], layer[PICORL_ACTIVATION]};
+    return s;
+}
+
+INLINE uint32_t layer_params(const int32_t *layer) {
+    layer_shape s = shape_of(layer);
+    return s.inputs * s.outputs + s.outputs;
+}
+
+// --- forward ------------------------------------------------------------------------------------------------------
+
+#if PICORL_W == 1
+// One output of one row of a narrow layer.
+NOINLINE float narrow_sum(const float *x, const float *w, uint32_t inputs, uint32_t outputs, float bias) {
+    float lane[LANES];
+    for (uint32_t k = 0; k < LANES; k++) {
+        lane[k] = 0;
+    }
+    for (uint32_t i = 0; i < inputs; i++) {
+        lane[i % LANES] = v_fma(x[i], w[(size_t)i * outputs], lane[i % LANES]);
+    }
+    for (uint32_t half = LANES / 2; half; half /= 2) {
+        for (uint32_t k = 0; k < half; k++) {
+            lane[k] += lane[k + half];
+        }
+    }
+    return bias + lane[0];
+}
+
+INLINE void narrow_forward(layer_shape s, const float *params, const float *x, float *out, uint32_t rows) {
+    const float *bias = params + (size_t)s.inputs * s.outputs;
+    for (uint32_t r = 0; r < rows; r++, x += s.inputs, out += s.outputs) {
+        for (uint32_t o = 0; o < s.outputs; o++) {
+            out[o] = activate(narrow_sum(x, params + o, s.inputs, s.outputs, bias[o]), s.activation);
+        }
+    }
+}
+#else
+// Up to PICORL_W rows at once; row r's sum is lane r. w steps by w_step; rows beyond `rows` repeat the last.
+INLINE vf narrow_sums(layer_shape s, const float *x, const float *w, uint32_t w_step, uint32_t rows) {
+    vf sums[PICORL_W];
+    for (uint32_t r = 0; r < PICORL_W; r++) {
+        const float *from = x + (size_t)least(r, rows - 1) * s.inputs;
+        vf lane[LANES / PICORL_W];
+        UNROLL for (uint32_t k = 0; k < LANES / PICORL_W; k++) {
+            lane[k] = v_set(0);
+        }
+        uint32_t i = 0;
+        for (; i + LANES <= s.inputs; i += LANES) {
+            UNROLL for (uint32_t k = 0; k < LANES / PICORL_W; k++) {
+                uint32_t at = i + k * PICORL_W;
+                vf weights = v_get_column(w + (size_t)at * w_step, w_step, PICORL_W);
+                lane[k] = v_fma(v_load(from + at), weights, lane[k]);
+            }
+        }
+        UNROLL for (uint32_t k = 0; k < LANES / PICORL_W; k++) {
+            uint32_t at = i + k * PICORL_W;
+            if (at < s.inputs) {
+                uint32_t n = least(s.inputs - at, PICORL_W);
+                lane[k] = v_fma(v_get(from + at, n), v_get_column(w + (size_t)at * w_step, w_step, n), lane[k]);
+            }
+        }
+        UNROLL for (uint32_t half = LANES / PICORL_W / 2; half; half /= 2) {
+            UNROLL for (uint32_t k = 0; k < half; k++) {
+                lane[k] += lane[k + half];
+            }
+        }
+        sums[r] = lane[0];
+    }
+    return sum_lanes_of_rows(sums);
+}
+
+#define NARROW_INPUTS 512
+
+NOINLINE void narrow_forward(layer_shape s, const float *params, const float *x, float *out, uint32_t rows) {
+    const float *bias = params + (size_t)s.inputs * s.outputs;
+    float columns[NARROW][NARROW_INPUTS]; // the weights, turned so that inputs lie side by side
+    int turned = s.outputs > 1 && s.inputs <= NARROW_INPUTS;
+    for (uint32_t o = 0; turned && o < s.outputs; o++) {
+        for (uint32_t i = 0; i < s.inputs; i++) {
+            columns[o][i] = params[i * s.outputs + o];
+        }
+    }
+    for (uint32_t r = 0; r < rows; r += PICORL_W) {
+        uint32_t n = least(rows - r, PICORL_W);
+        for (uint32_t o = 0; o < s.outputs; o++) {
+            const float *from = x + (size_t)r * s.inputs;
+            vf sums = turned ? narrow_sums(s, from, columns[o], 1, n) : narrow_sums(s, from, params + o, s.outputs, n);
+            v_put_column(out + (size_t)r * s.outputs + o, s.outputs, n, activate(v_set(bias[o]) + sums, s.activation));
+        }
+    }
+}
+#endif
+
+INLINE void wide_forward(layer_shape s, const float *params, const float *x, float *out, uint32_t rows) {
+    product p = {
+        .a = x,
+        .b = params,
+        .c = out,
+        .a_row = s.inputs,
+        .a_step = 1,
+        .b_step = s.outputs,
+        .b_column = 1,
+        .c_row = s.outputs,
+        .rows = rows,
+        .columns = s.outputs,
+        .steps = s.inputs,
+        .bias = params + (size_t)s.inputs * s.outputs,
+        .start = START_BIAS,
+        .finish = FINISH_ACTIVATION,
+        .activation = s.activation,
+    };
+    product_run(&p);
+}
+
+// Rows that go through all layers together, so that a layer finds its inputs in the nearest cache.
+#define BLOCK_ROWS (PICORL_W == 1 ? 0xffffffff : 8 * TILE_ROWS)
+
+KERNEL(void, forward)(const int32_t *layout, uint32_t layers, const float *params, const float *x, float *out,
+    float *cache, uint32_t row, uint32_t rows) {
+    out += (size_t)row * (uint32_t)layout[(layers - 1) * PICORL_RECORD + PICORL_OUTPUTS];
+    x += (size_t)row * (uint32_t)layout[PICORL_INPUTS];
+    for (uint32_t first = 0; first < rows; first += least(rows - first, BLOCK_ROWS)) {
+        uint32_t n = least(rows - first, BLOCK_ROWS);
+        const float *from = x + (size_t)first * (uint32_t)layout[PICORL_INPUTS];
+        const float *at = params;
+        float *hidden = cache;
+        for (uint32_t l = 0; l < layers; l++) {
+            layer_shape s = shape_of(layout + l * PICORL_RECORD);
+            float *to = (l + 1 < layers ? hidden : out) + (size_t)first * s.outputs;
+            if (s.outputs <= NARROW) {
+                narrow_forward(s, at, from, to, n);
+            } else {
+                wide_forward(s, at, from, to, n);
+            }
+            at += layer_params(layout + l * PICORL_RECORD);
+            hidden += (size_t)rows * s.outputs;
+            from = to;
+        }
+    }
+}
+
+// --- backward -----------------------------------------------------------------------------------------------------
+
+// grad[o] += delta[r][o] for o < outputs
+INLINE void bias_gradient(layer_shape s, const float *delta, float *grad, uint32_t rows) {
+    static const float one = 1; // fma(1, delta, sum) is sum + delta
+    product p = {
+        .a = &one,
+        .b = delta,
+        .c = grad,
+        .b_step = s.outputs,
+        .b_column = 1,
+        .rows = 1,
+        .columns = s.outputs,
+        .steps = rows,
+        .start = START_STORED,
+        .finish = FINISH_STORE,
+    };
+    product_run(&p);
+}
+
+// grad[i][o] += x[r][i] delta[r][o]
+INLINE void wide_weight_gradient(layer_shape s, const float *x, const float *delta, float *grad, uint32_t rows) {
+    product p = {
+        .a = x,
+        .b = delta,
+        .c = grad,
+        .a_row = 1,
+        .a_step = s.inputs,
+        .b_step = s.outputs,
+        .b_column = 1,
+        .c_row = s.outputs,
+        .rows = s.inputs,
+        .columns = s.outputs,
+        .steps = rows,
+        .start = START_STORED,
+        .finish = FINISH_STORE,
+    };
+    product_run(&p);
+}
+
+#if PICORL_W > 1
+// The same for few outputs, turned: lanes are inputs.
+NOINLINE void narrow_weight_gradient(layer_shape s, const float *x, const float *delta, float *grad, uint32_t rows) {
+    float part[NARROW][TILE_VECTORS * PICORL_W];
+    for (uint32_t first = 0; first < s.inputs; first += TILE_VECTORS * PICORL_W) {
+        uint32_t columns = least(s.inputs - first, TILE_VECTORS * PICORL_W);
+        float *to = grad + (size_t)first * s.outputs;
+        for (uint32_t i = 0; i < columns; i++) {
+            for (uint32_t o = 0; o < s.outputs; o++) {
+                part[o][i] = to[i * s.outputs + o];
+            }
+        }
+        product p = {
+            .a = delta,
+            .b = x + first,
+            .c = part[0],
+            .a_row = 1,
+            .a_step = s.outputs,
+            .b_step = s.inputs,
+            .b_column = 1,
+            .c_row = TILE_VECTORS * PICORL_W,
+            .rows = s.outputs,
+            .columns = columns,
+            .steps = rows,
+            .start = START_STORED,
+            .finish = FINISH_STORE,
+        };
+        product_run(&p);
+        for (uint32_t i = 0; i < columns; i++) {
+            for (uint32_t o = 0; o < s.outputs; o++) {
+                to[i * s.outputs + o] = part[o][i];
+            }
+        }
+    }
+}
+#endif
+
+INLINE void weight_gradient(layer_shape s, const float *x, const float *delta, float *grad, uint32_t rows) {
+#if PICORL_W > 1
+    if (s.outputs <= NARROW) {
+        narrow_weight_gradient(s, x, delta, grad, rows);
+    } else
+#endif
+    {
+        wide_weight_gradient(s, x, delta, grad, rows);
+    }
+    bias_gradient(s, delta, grad + (size_t)s.inputs * s.outputs, rows);
+}
+
+#if PICORL_W > 1
+#define PANEL_FLOATS 16384
+#define PANEL_COLUMNS (TILE_VECTORS * PICORL_W)
+
+// panel[o][i] = w[i][o] for `columns` of the inputs, PICORL_W x PICORL_W numbers at a time
+INLINE void turn_weights(layer_shape s, const float *w, float *panel, uint32_t columns, uint32_t width) {
+    for (uint32_t i = 0; i < columns; i += PICORL_W) {
+        for (uint32_t o = 0; o < s.outputs; o += PICORL_W) {
+            uint32_t n = least(s.outputs - o, PICORL_W);
+            vf block[PICORL_W];
+            UNROLL for (uint32_t k = 0; k < PICORL_W; k++) {
+                block[k] = v_get(w + (size_t)least(i + k, columns - 1) * s.outputs + o, n);
+            }
+            transpose(block);
+            for (uint32_t k = 0; k < n; k++) {
+                v_store(panel + (o + k) * width + i, block[k]);
+            }
+        }
+    }
+}
+#endif
+
+// d_x[r][i] = sum of delta[r][o] w[i][o], times the derivative at the outputs of the layer before, which d_x holds.
+// For the gradient at the network's input that is the identity's.
+NOINLINE void input_gradient(
+    layer_shape s, const float *w, const float *delta, float *d_x, uint32_t rows, int32_t activation) {
+    product p = {
+        .a = delta,
+        .b = w,
+        .c = d_x,
+        .a_row = s.outputs,
+        .a_step = 1,
+        .b_step = 1,
+        .b_column = s.outputs,
+        .c_row = s.inputs,
+        .rows = rows,
+        .columns = s.inputs,
+        .steps = s.outputs,
+        .start = START_ZERO,
+        .finish = FINISH_DERIVATIVE,
+        .activation = activation,
+    };
+#if PICORL_W > 1
+    if (s.outputs > 1) {
+        float panel[PANEL_FLOATS];
+        uint32_t width = least(PANEL_FLOATS / s.outputs, PANEL_COLUMNS) / PICORL_W * PICORL_W;
+        p.b = panel;
+        p.b_step = width;
+        for (uint32_t i = 0; i < s.inputs; i += width) {
+            p.columns = least(s.inputs - i, width);
+            p.c = d_x + i;
+            turn_weights(s, w + (size_t)i * s.outputs, panel, p.columns, width);
+            product_run(&p);
+        }
+        return;
+    }
+#endif
+    product_run(&p);
+}
+
+KERNEL(void, backward)(const int32_t *layout, uint32_t layers, const float *params, const float *x, const float *out,
+    float *cache, float *d_out, float *grad, float *d_x, uint32_t row, uint32_t rows) {
+    const int32_t *layer = layout;
+    x += (size_t)row * (uint32_t)layout[PICORL_INPUTS];
+    for (uint32_t l = 1; l < layers; l++, layer += PICORL_RECORD) {
+        params += layer_params(layer);
+        grad += grad ? layer_params(layer) : 0;
+        cache += (size_t)rows * shape_of(layer).outputs;
+    }
+    layer_shape s = shape_of(layer);
+    float *delta = d_out + (size_t)row * s.outputs;
+    out += (size_t)row * s.outputs;
+    FOR_LANES(i, n, 0, rows * s.outputs) {
+        v_put(delta + i, n, derive(v_get(delta + i, n), v_get(out + i, n), s.activation));
+    }
+    for (; layer > layout; layer -= PICORL_RECORD) {
+        s = shape_of(layer);
+        cache -= (size_t)rows * s.inputs; // the layer's inputs, which become their gradient
+        if (grad) {
+            weight_gradient(s, cache, delta, grad, rows);
+            grad -= layer_params(layer - PICORL_RECORD);
+        }
+        input_gradient(s, params, delta, cache, rows, layer[PICORL_ACTIVATION - PICORL_RECORD]);
+        params -= layer_params(layer - PICORL_RECORD);
+        delta = cache;
+    }
+    s = shape_of(layout);
+    if (grad) {
+        weight_gradient(s, x, delta, grad, rows);
+    }
+    if (d_x) {
+        input_gradient(s, params, delta, d_x, rows, PICORL_IDENTITY);
+    }
+}
+
+KERNEL(void, init_params)(const int32_t *layout, uint32_t layers, float *params, uint32_t *rng) {
+    uint32_t total = 0;
+    for (uint32_t l = 0; l < layers; l++) {
+        total += layer_params(layout + l * PICORL_RECORD);
+    }
+    rng_fill(rng, params, total, 0);
+    for (uint32_t l = 0; l < layers; l++, layout += PICORL_RECORD) {
+        vf scale = v_set(1 / scalar_sqrt((float)layout[PICORL_INPUTS]));
+        uint32_t count = layer_params(layout);
+        FOR_LANES(i, n, 0, count) {
+            v_put(params + i, n, v_get(params + i, n) * scale);
+        }
+        params += count;
+    }
+}

@@ -1,0 +1,8 @@
+// Any x86-64 in the class with fused multiply-add, which is computed in double: slow but right.
+
+#ifdef __x86_64__
+#define PICORL_VARIANT baseline
+#define PICORL_W 4
+#define PICORL_FUSED 1
+#include "../core.inc.h"
+#endif

@@ -1,0 +1,219 @@
+"""Runs on a target and on the desktop: every kernel on small fixed inputs, its buffers printed as hexadecimal text.
+
+The host puts `BACKEND = …; VARIANT = …; MODE = …` before this text. MODE "numbers" prints what kernels compute, "errors"
+what they say about bad arguments, "heap" calls them with the heap locked.
+"""
+
+from array import array
+from binascii import hexlify
+
+from picorl import kernels
+
+if BACKEND:  # noqa: F821
+    kernels.select(BACKEND, VARIANT)  # noqa: F821
+k = kernels.backend
+
+
+class Numbers:
+    """Multiples of 2^-15, so that floats are the same everywhere."""
+
+    def __init__(self, seed):
+        self.state = seed
+
+    def word(self):
+        self.state = (self.state * 1103 + 12345) % 65536  # 27 bits at most: boards have no larger small integers
+        return self.state
+
+    def floats(self, n, scale=1.0):
+        return array("f", [(self.word() / 32768 - 1) * scale for _ in range(n)])
+
+    def positive(self, n, scale=1.0):
+        return array("f", [(self.word() + 1) / 65536 * scale for _ in range(n)])
+
+    def bits(self, n):
+        return [self.word() & 1 for _ in range(n)]
+
+
+def zeros(n):
+    return array("f", [0] * n)
+
+
+def layout():
+    return array("i", (1, 3, 5, 1, 1, 5, 17, 2, 1, 17, 2, 0))
+
+
+PARAMS = 20 + 102 + 36
+
+
+def rng(step=0xFFFFFFFF):
+    return array("I", (0x80000001, 12345, step, 0))
+
+
+def network(name, z):
+    """Arguments of forward or backward; those of backward have been through forward."""
+    params, x, out, cache = z.floats(PARAMS), z.floats(18), zeros(12), zeros(88)
+    if name == "forward":
+        return (layout(), params, x, out, cache, 1, 4)
+    k.forward(layout(), params, x, out, cache, 1, 4)
+    return (layout(), params, x, out, cache, z.floats(12), z.floats(PARAMS), zeros(12), 1, 4)
+
+
+def optimiser(name, z):
+    hyper = array("f", (0.001, 0.9, 0.999, 1e-7))
+    state = array("f", (0.9, 0.999, 0.01, 31.6))
+    if name == "adam_advance":
+        return (hyper, state)
+    if name == "apply_delta":
+        return (z.floats(40), z.floats(40), 3, 35)
+    if name == "polyak":
+        return (z.floats(40), z.floats(40), array("f", [0.005]), 3, 35)
+    rest = (z.floats(40), z.floats(40, 0.1), z.positive(40, 0.01), hyper, state, 3, 35)
+    return ((z.floats(40),) if name == "adam" else ()) + rest
+
+
+def replay(name, z):
+    """A replay of 6 rows of which the last wraps: rows 4, 5, 0 are one episode, 3 is pending, 1 terminated."""
+    obs, action, reward = z.floats(18), z.floats(12), z.floats(6)
+    flags, state = bytearray((1, 2, 0, 0, 1, 1)), array("i", (3, 6, 1, 4, 0, 0))
+    if name == "replay_begin":
+        return (obs, flags, state, z.floats(3), 3, 6)
+    if name == "replay_observe":
+        scaling = array("f", (2, 0.5, 0.25, -1))
+        return (obs, action, reward, flags, state, z.floats(2), z.floats(1), z.floats(3), scaling, 3, 2, 6, 1, 1)
+    if name == "replay_sample":
+        return (flags, state, rng(), array("i", [0] * 9), 6, 9)
+    outs = tuple(z.floats(n) for n in (12, 20, 12, 20, 4, 4))
+    return (obs, action, reward, flags, array("i", (5, 0, 1, 4))) + outs + (3, 2, 6, 4)
+
+
+def acting(name, z):
+    scaling = array("f", (2, 0.5, 0.25, -1))
+    if name == "uniform_action":
+        return (rng(), scaling, zeros(2), 2)
+    if name == "deterministic_action":
+        return (z.floats(2), z.floats(2), array("f", [0.1]), scaling, zeros(2), 2)
+    return (z.floats(4), z.floats(2), scaling, zeros(2), 2)
+
+
+def policy(name, z):
+    head, noise, action = z.floats(28), z.floats(14, 2.0), z.floats(35)
+    if name == "gaussian_head":
+        return (head, noise, action, 5, 2, zeros(7), 2, 2, 5)
+    if name == "smoothed_action":
+        return (z.floats(14), noise, array("f", (0.2, 0.25)), action, 5, 2, 2, 2, 5)
+    return (head, noise, action, 5, 2, z.floats(25), z.floats(25), array("f", (0.99, 0.2)), zeros(28), 2, 2, 5, 9)
+
+
+def losses(name, z):
+    if name == "td_target":
+        done = array("f", z.bits(9))
+        return (z.floats(9), done, z.floats(9), z.floats(9), z.floats(9), array("f", (0.99, 0.2)), zeros(9), 2, 7)
+    if name == "mse_delta":
+        return (z.floats(9), z.floats(9), zeros(9), z.floats(1), 2, 7, 9)
+    if name == "policy_delta":
+        return (z.floats(9), z.floats(9), zeros(9), zeros(9), z.floats(1), 2, 7, 9)
+    if name == "temperature_grad":
+        return (z.floats(1), z.floats(33), array("f", [-1]), z.floats(1), 33)
+    if name == "log_temperature":
+        return (array("f", (0.99, 0.5)), zeros(1))
+    return (z.floats(1), zeros(2))
+
+
+def moves(name, z):
+    if name == "copy_columns":
+        return (z.floats(20), 4, 1, 1, z.floats(18), 3, 0, 2, 2, 4)
+    if name == "copy":
+        return (z.floats(9), 1, z.floats(9), 2, 7)
+    if name == "fill":
+        return (z.floats(9), z.floats(1), 2, 7)
+    if name == "accumulate":
+        return (z.floats(3), 2, z.floats(1))
+    if name == "crc32":
+        return (z.floats(9), array("I", [0xDEADBEEF]))
+    return (z.floats(9), 2, 7)
+
+
+def pendulum(name, z):
+    state = z.floats(10, 3.1)
+    if name == "pendulum_reset":
+        return (rng(), state, zeros(15), 1, 4)
+    if name == "pendulum_observe":
+        return (state, zeros(15), 1, 4)
+    return (state, z.floats(5, 3.0), zeros(15), zeros(5), 1, 4)
+
+
+GROUPS = (
+    (network, ("forward", "backward")),
+    (lambda name, z: (layout(), zeros(PARAMS), rng(7)), ("init_params",)),
+    (optimiser, ("adam_advance", "adam", "adam_delta", "apply_delta", "polyak")),
+    (lambda name, z: (rng(), zeros(37), 37), ("uniform", "normal")),
+    (replay, ("replay_begin", "replay_observe", "replay_sample", "replay_gather")),
+    (acting, ("uniform_action", "deterministic_action", "gaussian_action")),
+    (policy, ("gaussian_head", "gaussian_head_backward", "smoothed_action")),
+    (losses, ("td_target", "mse_delta", "policy_delta", "temperature_grad", "temperature", "log_temperature")),
+    (moves, ("copy_columns", "copy", "fill", "accumulate", "all_finite", "crc32")),
+    (pendulum, ("pendulum_reset", "pendulum_observe", "pendulum_step")),
+)
+
+
+def is_buffer(x):
+    return isinstance(x, (array, bytearray))
+
+
+def text(x):
+    return hexlify(bytes(x)).decode()
+
+
+def typecode(x):
+    return "B" if isinstance(x, bytearray) else repr(x)[7]
+
+
+def print_numbers(name, args):
+    result = getattr(k, name)(*args)
+    print("result", name, result)
+    for i, x in enumerate(args):
+        if is_buffer(x):
+            print("buffer", name, i, typecode(x), text(x))
+
+
+def print_errors(name, args):
+    """Each argument wrong in turn: too short, another type, no buffer, out of range. Buffers must stay as they are."""
+    before = [text(x) for x in args if is_buffer(x)]
+    for i, x in enumerate(args):
+        for wrong in bad_buffers(x) if is_buffer(x) else (-1, 0x1000000, "7"):
+            changed = list(args)
+            changed[i] = wrong
+            try:
+                getattr(k, name)(*changed)
+                said = "nothing"
+            except ValueError as error:
+                said = str(error)
+            print("error", name, i, said)
+    print("untouched", name, before == [text(x) for x in args if is_buffer(x)])
+
+
+def bad_buffers(x):
+    return (x[:-1], x[:0], array("d", [1] * len(x)), array("h", [1] * len(x)), 5, "text", [1.5] * len(x))
+
+
+def call_without_heap(name, args):
+    """A direct call, because *args would allocate."""
+    import micropython
+
+    scope = {"f": getattr(k, name), "a": args}
+    exec("def call():\n    f(%s)" % ", ".join("a[%d]" % i for i in range(len(args))), scope)
+    call = scope["call"]
+    micropython.heap_lock()
+    try:
+        call()
+    finally:
+        micropython.heap_unlock()
+    print("heap", name, "untouched")
+
+
+print("backend", kernels.name, k.variant(), k.fused(), k.ABI)
+work = {"numbers": print_numbers, "errors": print_errors, "heap": call_without_heap}[MODE]  # noqa: F821
+for make, names in GROUPS:
+    for name in names:
+        work(name, make(name, Numbers(len(name))))
+print("done")

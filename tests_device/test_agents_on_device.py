@@ -1,0 +1,131 @@
+"""The same source on a target and on the desktop: the same bits; nothing allocated; interrupted and resumed."""
+
+import importlib
+import sys
+from array import array
+from pathlib import Path
+
+import pytest
+
+import picorl
+from picorl.envs import Pendulum
+
+SCRIPT = (Path(__file__).parent / "device_agents.py").read_text()
+SMALL_SETTING = dict(hidden=(64, 64), batch_size=100, replay_capacity=10_000, seed=0)
+TINY = dict(hidden=(8, 8), batch_size=8, replay_capacity=300, warmup_steps=20, seed=0)
+
+
+def on(target, algorithm, options, do, *args):
+    case = {"algorithm": algorithm, "options": options, "env_seed": 0, "do": do, "args": args}
+    return target.run(f"CASE = {case!r}\n{SCRIPT}")
+
+
+def desktop_crc(algorithm, options, steps):
+    env = Pendulum(seed=0)
+    agent = getattr(picorl, algorithm)(env, **options)
+    list(picorl.train(agent, env, steps, evaluate_every=steps, evaluate_episodes=0))
+    return agent.crc()
+
+
+@pytest.fixture
+def same_class(native):
+    """The desktop's kernels in the class (fused multiply-add or not) of the target's."""
+    found = native.run("import picorl\nprint(picorl.kernels.info()['fused'])").strip()
+    kernels = picorl.kernels
+    if kernels.name != "_picorl":
+        pytest.fail("the desktop has no C kernels to compare with")
+    before = kernels.backend.variant()
+    want = found == "True"
+    if kernels.backend.fused() != want:
+        for variant in kernels.backend.variants():
+            kernels.backend.select(variant)
+            if kernels.backend.fused() == want:
+                break
+    assert kernels.backend.fused() == want
+    yield native
+    kernels.backend.select(before)
+
+
+@pytest.mark.parametrize("algorithm", ("SAC", "TD3"))
+def test_1000_steps_give_the_desktops_bits(same_class, algorithm):
+    expected = desktop_crc(algorithm, SMALL_SETTING, 1000)
+    assert on(same_class, algorithm, SMALL_SETTING, "crc", 1000) == f"crc {expected}\n"
+
+
+@pytest.mark.parametrize("algorithm", ("SAC", "TD3"))
+def test_save_load_and_1000_more_give_the_bits_of_2000_straight(same_class, algorithm):
+    expected = desktop_crc(algorithm, SMALL_SETTING, 2000)
+    out = on(same_class, algorithm, SMALL_SETTING, "resumed", 2000, "full.safetensors")
+    assert out == f"crc {expected}\n"
+
+
+@pytest.mark.parametrize("algorithm", ("SAC", "TD3"))
+def test_work_in_chunks_of_8_rows_gives_the_bits_of_whole_updates(same_class, algorithm):
+    expected = desktop_crc(algorithm, SMALL_SETTING, 1000)
+    out = on(same_class, algorithm, {**SMALL_SETTING, "chunk": 8}, "pieces", 1000)
+    assert out == f"crc {expected}\n"
+
+
+@pytest.mark.parametrize("algorithm", ("SAC", "TD3"))
+def test_nothing_is_allocated(native, algorithm):
+    out = on(native, algorithm, {**SMALL_SETTING, "chunk": 16}, "allocations", 250).split("\n")
+    names = ("act", "predict", "step", "observe", "restart", "update", "work", "update", "warm_up")
+    assert out[:-1] == [f"clean {name}" for name in names]
+
+
+@pytest.mark.parametrize("algorithm", ("SAC", "TD3"))
+def test_an_interrupted_update_leaves_an_agent_that_goes_on(target, algorithm):
+    options = {**TINY, "policy_delay": 1} if algorithm == "TD3" else TINY
+    out = on(target, algorithm, options, "keyboard", 30)
+    assert out == "interrupted\nupdates 10\n"
+
+
+@pytest.mark.parametrize("algorithm", ("SAC", "TD3"))
+def test_checkpoints_resume_on_the_target_itself(target, algorithm):
+    straight = on(target, algorithm, TINY, "crc", 60)
+    assert on(target, algorithm, TINY, "resumed", 60, "full.safetensors") == straight
+
+
+def test_a_checkpoint_of_the_target_opens_on_the_desktop(target, tmp_path):
+    on(target, "SAC", TINY, "resumed", 60, "full.safetensors")
+    (tmp_path / "full.safetensors").write_bytes(target.fetch("full.safetensors"))
+    env = Pendulum(seed=0)
+    agent = picorl.SAC(env, **TINY)
+    assert agent.load(str(tmp_path / "full.safetensors"), env=env) is True
+    assert agent.steps == 30
+    policy = picorl.Policy.load(str(tmp_path / "full.safetensors"))
+    ours, theirs = array("f", [0]), array("f", [0])
+    agent.predict(env.obs, ours)
+    policy.predict(env.obs, theirs)
+    assert bytes(ours) == bytes(theirs)
+
+
+def test_an_update_in_plain_python_equals_the_c_result_to_float32_tolerance():
+    """Same seeds, one update of each algorithm on a small network: parameters agree to float32 tolerance."""
+    for algorithm in (picorl.SAC, picorl.TD3):
+        params = []
+        for name in ("_picorl", "python"):
+            before = picorl.kernels.name
+            picorl.kernels.select(name)
+            try:
+                env = Pendulum(seed=0)
+                agent = algorithm(env, **{**TINY, "warmup_steps": 30})
+                list(picorl.train(agent, env, 30, evaluate_every=30, evaluate_episodes=0))
+                assert agent.updates == 1
+                params.append({one: list(getattr(agent, one)) for one in algorithm.PARAMS})
+            finally:
+                picorl.kernels.select(before)
+        for one in algorithm.PARAMS:
+            assert params[1][one] == pytest.approx(params[0][one], rel=1e-4, abs=1e-5), (algorithm, one)
+
+
+def test_every_module_imports_on_the_target(target):
+    modules = [
+        "picorl." + str(path.relative_to(Path(picorl.__file__).parent))[:-3].replace("/", ".").replace(".__init__", "")
+        for path in sorted(Path(picorl.__file__).parent.rglob("*.py"))
+    ]
+    source = "".join(f"import {one}\n" for one in modules if one != "picorl.__init__")
+    assert target.run(source + "print('imported')") == "imported\n"
+    for one in modules:
+        assert one == "picorl.__init__" or importlib.import_module(one)
+    assert "picorl" in sys.modules

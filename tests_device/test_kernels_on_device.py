@@ -1,0 +1,122 @@
+"""The kernels on a target against the same kernels on the desktop: the same bits, the same words about bad input."""
+
+import importlib.util
+import os
+import subprocess
+import sys
+from array import array
+from pathlib import Path
+
+import pytest
+import targets
+
+SCRIPT = (Path(__file__).parent / "device_kernels.py").read_text()
+NATIVE = ("unix", "stock-natmod")
+
+
+def program(mode, backend=None, variant=None):
+    return f"BACKEND = {backend!r}; VARIANT = {variant!r}; MODE = {mode!r}\n" + SCRIPT
+
+
+def on_desktop(mode, backend, variant=None):
+    paths = os.pathsep.join(str(targets.ROOT / folder) for folder in ("device", "host"))
+    done = subprocess.run(
+        [sys.executable, "-c", program(mode, backend, variant)],
+        env=os.environ | {"PYTHONPATH": paths},
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    return parse(done.stdout)
+
+
+def parse(output):
+    """({(kind, kernel, …): …}, the backend's line) of what device_kernels.py printed."""
+    lines = output.splitlines()
+    assert lines[-1] == "done"
+    return lines[0].split()[1:], lines[1:-1]
+
+
+def table():
+    path = targets.ROOT / "native_modules/kernels.py"
+    spec = importlib.util.spec_from_file_location("kernel_table", path)
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[spec.name] = module  # dataclasses look there
+    spec.loader.exec_module(module)
+    return module
+
+
+def same_class(fused):
+    """A desktop variant with, or without, fused multiply-add."""
+    code = "import _picorl\nfor n in _picorl.variants():\n    _picorl.select(n); print(n, _picorl.fused())"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    for line in done.stdout.splitlines():
+        name, is_fused = line.split()
+        if is_fused == fused:
+            return name
+    pytest.fail(f"no desktop kernels with fused={fused}: {done.stderr}")
+
+
+def test_target_has_the_backend_it_should(target):
+    (name, _, _, abi), _ = parse(target.run(program("numbers")))
+    assert name == ("_picorl" if target.name in NATIVE else "python")
+    assert int(abi) == table().ABI
+
+
+def test_script_runs_every_kernel(target):
+    _, lines = parse(target.run(program("numbers")))
+    ran = {line.split()[1] for line in lines if line.startswith("result")}
+    assert ran == {kernel.name for kernel in table().KERNELS}
+
+
+def test_native_kernels_give_the_desktops_bits(target):
+    (name, _, fused, _), lines = parse(target.run(program("numbers")))
+    if name != "_picorl":
+        pytest.skip("no native kernels on this target")
+    assert lines == on_desktop("numbers", "_picorl", same_class(fused))[1]
+
+
+def test_plain_python_kernels_agree_with_c(target):
+    _, lines = parse(target.run(program("numbers", "python")))
+    _, wanted = on_desktop("numbers", "_picorl")
+    assert len(lines) == len(wanted)
+    for got, right in zip(lines, wanted, strict=True):
+        kind, name, *rest = got.split()
+        if kind == "result" or rest[1] != "f":
+            assert got == right
+            continue
+        xs, ys = (array("f", bytes.fromhex(line.split()[-1])) for line in (got, right))
+        scale = max(1e-3, *map(abs, ys))
+        for x, y in zip(xs, ys, strict=True):
+            assert x == pytest.approx(y, rel=3e-5, abs=3e-6 * scale), got
+
+
+@pytest.mark.parametrize("backend", ["_picorl", "python"])
+def test_bad_arguments_are_refused_in_the_desktops_words(target, backend):
+    if backend == "_picorl" and target.name not in NATIVE:
+        pytest.skip("no native kernels on this target")
+    _, lines = parse(target.run(program("errors", backend)))
+    _, wanted = on_desktop("errors", backend)
+    assert [line for line in lines if line.startswith("untouched") and not line.endswith("True")] == []
+    assert [line for line in lines if line.endswith("nothing") and line not in wanted] == []
+    assert lines == wanted
+    sayings = [line for line in lines if line.startswith("error")]
+    named = [line for line in sayings if line.split()[3] == line.split()[1] + ":"]
+    # What no check can see: longer buffers than needed, and counts that need no buffer.
+    assert len(named) > 0.95 * len(sayings)
+
+
+def test_native_kernels_allocate_nothing(target):
+    if target.name not in NATIVE:
+        pytest.skip("plain Python allocates floats")
+    _, lines = parse(target.run(program("heap")))
+    assert len(lines) == len(table().KERNELS)
+
+
+def test_failing_program_raises_with_what_it_said(target):
+    with pytest.raises(targets.TargetError, match="(?s)said before.*ZeroDivisionError"):
+        target.run("print('said before')\n1 / 0")
+
+
+def test_files_lie_beside_the_program(target):
+    assert target.run("print(open('numbers.txt').read())", files=[("numbers.txt", b"1 2 3")]).strip() == "1 2 3"

@@ -1,0 +1,158 @@
+"""The bindings that native_modules/generate.py makes from the table of kernels."""
+
+import ast
+import inspect
+import os
+import re
+import subprocess
+import sys
+from array import array
+from pathlib import Path
+
+import generate
+import kernels as table
+import pytest
+from conftest import MODULES
+from kernel_cases import Random, make
+
+SCRIPT = Path(generate.__file__)
+FILES = {"kernels.h", "signatures.h", "user_module.c", "natmod.c", "cpython.c", "_picorl.pyi"}
+NAMES = [kernel.name for kernel in table.KERNELS]
+EXTRAS = ["variants", "variant", "select", "fused"]
+
+compiled = pytest.mark.skipif(MODULES["_picorl"] is None, reason="no C kernels here")
+
+
+def contents(folder):
+    return {path.name: path.read_bytes() for path in folder.iterdir()}
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory):
+    out = tmp_path_factory.mktemp("generated") / "made" / "here"
+    generate.main(["--out", str(out)])
+    return out
+
+
+def test_generation_is_deterministic(made, tmp_path):
+    assert set(contents(made)) == FILES
+    for seed in ("1", "2"):
+        environment = {**os.environ, "PYTHONHASHSEED": seed, "LC_ALL": "C"}
+        out = tmp_path / seed
+        subprocess.run([sys.executable, SCRIPT, "--out", out], check=True, env=environment, cwd="/")
+        assert contents(out) == contents(made)
+
+
+def test_what_has_not_changed_is_left_alone(made, capsys):
+    times = {}
+    for path in made.iterdir():
+        os.utime(path, (1, 1))
+        times[path.name] = path.stat().st_mtime_ns
+    (made / "natmod.c").write_text("an older one")
+    generate.main(["--out", str(made)])
+    assert {path.name for path in made.iterdir() if path.stat().st_mtime_ns != times[path.name]} == {"natmod.c"}
+    assert capsys.readouterr().out == f"wrote {made / 'natmod.c'}\n"
+    assert set(contents(made)) == FILES  # no temporary files
+
+
+def test_a_write_that_fails_leaves_the_old_file(tmp_path, monkeypatch):
+    target = tmp_path / "kernels.h"
+    target.write_text("old")
+
+    def fail(*_):
+        raise OSError("disk full")
+
+    monkeypatch.setattr(os, "replace", fail)
+    with pytest.raises(OSError, match="disk full"):
+        generate.write(target, "new")
+    assert contents(tmp_path) == {"kernels.h": b"old"}
+
+
+@pytest.mark.parametrize("name", [*NAMES, *EXTRAS])
+def test_every_function_is_in_all_bindings(made, name):
+    assert f"{{MP_ROM_QSTR(MP_QSTR_{name}), " in (made / "user_module.c").read_text().replace("{ ", "{")
+    assert f"mp_store_global(MP_QSTR_{name}, " in (made / "natmod.c").read_text()
+    assert f'{{"{name}", ' in (made / "cpython.c").read_text()
+    assert f"\ndef {name}(" in (made / "_picorl.pyi").read_text()
+
+
+@pytest.mark.parametrize("kernel", table.KERNELS, ids=NAMES)
+def test_every_kernel_has_prototype_and_signature(made, kernel):
+    result = "int32_t" if kernel.returns == "int" else "void"
+    header = (made / "kernels.h").read_text()
+    assert re.search(rf"^{result} picorl_{kernel.name}\(", header, re.M)
+    assert re.search(rf"^    {result} \(\*{kernel.name}\)\(", header, re.M)
+    assert f"signature_{kernel.name}[] = {{" in (made / "signatures.h").read_text()
+    for binding in ("user_module.c", "natmod.c", "cpython.c"):
+        text = (made / binding).read_text()
+        assert f"PICORL_CALL({kernel.name})(" in text
+        assert (f"picorl_check_{kernel.name}(" in text) == kernel.check
+
+
+def test_nothing_is_left_to_fill_in(made):
+    for name, text in contents(made).items():
+        assert b"// @" not in text, name
+        assert text.startswith((b"// made by native_modules/generate.py", b"# made by native_modules/generate.py")), (
+            name
+        )
+
+
+def test_abi(made):
+    assert f"#define PICORL_ABI {table.ABI}\n" in (made / "kernels.h").read_text()
+    for binding in ("user_module.c", "natmod.c", "cpython.c"):
+        assert "PICORL_ABI" in (made / binding).read_text()
+
+
+def test_stub_has_the_table_s_parameters(made):
+    functions = {
+        f.name: f for f in ast.parse((made / "_picorl.pyi").read_text()).body if isinstance(f, ast.FunctionDef)
+    }
+    for kernel in table.KERNELS:
+        found = functions[kernel.name]
+        assert [a.arg for a in found.args.posonlyargs] == [a.name for a in kernel.args]
+        assert ast.get_docstring(found)
+        assert ast.unparse(found.returns) == ("int" if kernel.returns == "int" else "None")
+
+
+@pytest.mark.parametrize(
+    "size, complaint",
+    [
+        ("count * width", "uses width"),
+        ("n_params", "needs a Layout"),
+        ("count - 1", "'-' is more than"),
+        ("count // 2", "'/' is more than"),
+        ("((count + 1) * 2) * count", r"'\(' is more than"),
+        ("count * 128", "'128' is more than"),
+    ],
+)
+def test_a_size_that_the_bindings_cannot_evaluate_is_refused(monkeypatch, size, complaint):
+    bad = table.Kernel("bad", "Bad.", (table.F("x", size), table.Int("count")))
+    monkeypatch.setattr(table, "KERNELS", (bad,))
+    with pytest.raises(generate.TableError, match=f"^bad: size {re.escape(repr(size))}.*{complaint}"):
+        generate.generate()
+
+
+@compiled
+@pytest.mark.parametrize("kernel", table.KERNELS, ids=NAMES)
+def test_help_shows_the_arguments(kernel):
+    function = getattr(MODULES["_picorl"], kernel.name)
+    assert list(inspect.signature(function).parameters) == [a.name for a in kernel.args]
+    text = function.__doc__
+    assert " ".join(kernel.doc.split())[:60] in " ".join(text.split())
+    for a in kernel.args:
+        assert f"    {a.name}: " in text
+
+
+@compiled
+@pytest.mark.parametrize("kernel", table.KERNELS, ids=NAMES)
+def test_no_buffer_stays_exported(kernel):
+    """An array that some call still held could not be resized any more."""
+    args = make(kernel.name, Random(kernel.name))
+    function = getattr(MODULES["_picorl"], kernel.name)
+    function(*args.values())
+    for name in args:
+        with pytest.raises(ValueError):
+            function(*(args | {name: object()}).values())
+    for value in args.values():
+        if isinstance(value, (array, bytearray)):
+            value.append(0)

@@ -1,0 +1,297 @@
+"""Every variant of the C core gives the same bits as one-lane C of the same class, for all kernels and odd shapes."""
+
+import ctypes
+import importlib.util
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+_picorl = pytest.importorskip("_picorl")
+
+NATIVE = Path(__file__).parent.parent / "native_modules"
+FUSED = ("avx512", "avx2", "baseline", "neon")
+
+
+def load_contract():
+    spec = importlib.util.spec_from_file_location("picorl_contract", NATIVE / "kernels.py")
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[spec.name] = module
+    spec.loader.exec_module(module)
+    return module
+
+
+contract = load_contract()
+
+
+class Scalar:
+    """native_modules/core/single.c, called through ctypes with the arguments of the Python functions."""
+
+    def __init__(self, folder, fused):
+        library = folder / f"single{fused}.so"
+        # A real multiply-add where the compiler's target has none is slow but the same.
+        flags = "-O2 -std=gnu99 -ffp-contract=off -fno-math-errno -fno-strict-aliasing -shared -fPIC".split()
+        source = NATIVE / "core" / "single.c"
+        subprocess.run(
+            ["cc", *flags, f"-DPICORL_FUSED={fused}", f"-I{NATIVE}", source, "-o", library],
+            check=True,
+            capture_output=True,
+        )
+        self.library = ctypes.CDLL(str(library))
+
+    def call(self, kernel, args):
+        values = []
+        for spec, value in zip(kernel.args, args, strict=True):
+            if isinstance(spec, contract.Int):
+                values.append(ctypes.c_uint32(value))
+                continue
+            values.append(None if value is None else value.ctypes.data_as(ctypes.c_void_p))
+            if isinstance(spec, contract.Layout):
+                values.append(ctypes.c_uint32(len(value) // contract.RECORD))
+            elif isinstance(spec, contract.AnyBuffer):
+                values.append(ctypes.c_uint32(value.nbytes))
+        function = getattr(self.library, "picorl_" + kernel.name)
+        function.restype = ctypes.c_int32 if kernel.returns == "int" else None
+        return function(*values)
+
+
+@pytest.fixture(scope="module")
+def scalars(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("single")
+    try:
+        return {fused: Scalar(folder, fused) for fused in (0, 1)}
+    except FileNotFoundError:
+        pytest.skip("no C compiler")
+
+
+@pytest.fixture(autouse=True)
+def keep_variant():
+    before = _picorl.variant()
+    yield
+    _picorl.select(before)
+
+
+def copies(args):
+    return [a.copy() if isinstance(a, np.ndarray) else a for a in args]
+
+
+def outcome(args, result):
+    return result, [a.tobytes() for a in args if isinstance(a, np.ndarray)]
+
+
+def assert_same_bits(scalars, name, args):
+    kernel = next(k for k in contract.KERNELS if k.name == name)
+    expected = {}
+    for fused, scalar in scalars.items():
+        mine = copies(args)
+        expected[fused] = outcome(mine, scalar.call(kernel, mine))
+    for variant in _picorl.variants():
+        _picorl.select(variant)
+        mine = copies(args)
+        got = outcome(mine, getattr(_picorl, name)(*mine))
+        if got == expected[variant in FUSED]:
+            continue
+        spec = [s for s, a in zip(kernel.args, args, strict=True) if isinstance(a, np.ndarray)]
+        differing = [s.name for s, a, b in zip(spec, got[1], expected[variant in FUSED][1], strict=True) if a != b]
+        integers = {s.name: a for s, a in zip(kernel.args, args, strict=True) if isinstance(s, contract.Int)}
+        layout = [a.tolist() for s, a in zip(kernel.args, args, strict=True) if isinstance(s, contract.Layout)]
+        pytest.fail(f"{name} with {variant}: other bits in {differing or 'the result'}; {integers} {layout}")
+
+
+def layout_of(sizes, activations):
+    records = [(1, i, o, a) for i, o, a in zip(sizes, sizes[1:], activations, strict=False)]
+    return np.array(records, np.int32).ravel()
+
+
+class Numbers:
+    def __init__(self, seed):
+        self.generator = np.random.default_rng(seed)
+
+    def floats(self, *shape, scale=1.0):
+        return (scale * self.generator.standard_normal(shape)).astype(np.float32).ravel()
+
+    def positive(self, *shape):
+        return np.abs(self.floats(*shape))
+
+    def integer(self, low, high):
+        return int(self.generator.integers(low, high + 1))
+
+    def rng(self):
+        words = self.generator.integers(0, 2**32, 4, dtype=np.uint32)
+        words[3] = 0
+        return words
+
+
+NETWORKS = [
+    *((3, 64, 64, 1), (4, 64, 64, 2), (3, 1), (1, 5), (17, 4), (16, 3), (33, 2)),
+    *((13, 64, 64, 4), (16, 32, 32, 4), (5, 400, 300, 3), (70, 24, 8, 7)),
+    *((2, 1, 1, 1, 2), (9, 70, 1, 70), (300, 6), (1100, 3)),
+]
+
+
+def network_cases():
+    pick = np.random.default_rng(1)
+    for sizes in NETWORKS:
+        for rows in (1, 3, 20):
+            yield sizes, rows
+    for _ in range(60):
+        layers = int(pick.integers(1, 4))
+        yield tuple(int(n) for n in pick.integers(1, 71, layers + 1)), int(pick.integers(1, 21))
+
+
+@pytest.mark.parametrize("activations", [(1, 1, 1, 0), (2, 1, 2, 2), (0, 2, 0, 1)], ids=["relu", "tanh", "identity"])
+def test_networks_are_the_same_at_every_width(scalars, activations):
+    for seed, (sizes, rows) in enumerate(network_cases()):
+        numbers = Numbers(seed)
+        layout = layout_of(sizes, activations)
+        params = np.concatenate(
+            [
+                part
+                for i, o in zip(sizes, sizes[1:], strict=False)
+                for part in (numbers.floats(i, o, scale=i**-0.5), numbers.floats(o))
+            ]
+        )
+        row = numbers.integer(0, 2)
+        x = numbers.floats(row + rows, sizes[0])
+        out = numbers.floats(row + rows, sizes[-1])
+        cache = numbers.floats(rows * sum(sizes[1:-1]))
+        assert_same_bits(scalars, "init_params", [layout, params, numbers.rng()])
+        assert_same_bits(scalars, "forward", [layout, params, x, out, cache, row, rows])
+
+        _picorl.forward(layout, params, x, out, cache, row, rows)
+        d_out = numbers.floats(row + rows, sizes[-1])
+        grad = numbers.floats(len(params))
+        d_x = numbers.floats(rows, sizes[0])
+        for wanted in (grad, None), (None, d_x), (grad, d_x):
+            assert_same_bits(scalars, "backward", [layout, params, x, out, cache, d_out, *wanted, row, rows])
+
+
+@pytest.mark.parametrize("count", [0, 1, 2, 15, 16, 17, 31, 64, 101])
+@pytest.mark.parametrize("start", [0, 3])
+def test_arrays_are_the_same_at_every_width(scalars, count, start):
+    numbers = Numbers(count)
+    total = start + count
+    small = np.concatenate([numbers.floats(total), [1e-39, -1e-38, 0, -0.0]]).astype(np.float32)[-max(total, 4) :]
+    numbers.generator.shuffle(small)
+    hyper = np.array([1e-3, 0.9, 0.999, 1e-7], np.float32)
+    state = np.array([0.9, 0.999, 1e-2, 31.6], np.float32)
+    params, m, v = numbers.floats(total + 4), numbers.floats(total + 4), numbers.positive(total + 4)
+    span = [start, count]
+    assert_same_bits(scalars, "adam_advance", [hyper, state])
+    assert_same_bits(scalars, "adam", [params, small, m, v, hyper, state, *span])
+    assert_same_bits(scalars, "adam_delta", [small, m, v, hyper, state, *span])
+    assert_same_bits(scalars, "apply_delta", [params, small, *span])
+    assert_same_bits(scalars, "polyak", [params, small, np.array([0.005], np.float32), *span])
+    assert_same_bits(scalars, "uniform", [numbers.rng(), params, count])
+    assert_same_bits(scalars, "normal", [numbers.rng(), params, count])
+    assert_same_bits(scalars, "copy", [params, start, m, 1, count])
+    assert_same_bits(scalars, "fill", [params, state, *span])
+    assert_same_bits(scalars, "accumulate", [params, start, m])
+    assert_same_bits(scalars, "all_finite", [params, *span])
+    assert_same_bits(scalars, "crc32", [params, numbers.rng()[:1].copy()])
+    for bad in np.inf, np.nan:
+        if count:
+            params[numbers.integer(0, total - 1)] = bad
+            assert_same_bits(scalars, "all_finite", [params, *span])
+
+
+def test_crc32_is_the_same_at_every_width(scalars):
+    for size in 3, 4095, 4096, 10_007:
+        data = np.random.default_rng(size).integers(0, 256, size, dtype=np.uint8)
+        assert_same_bits(scalars, "crc32", [data, np.array([7], np.uint32)])
+
+
+@pytest.mark.parametrize("act_size", [1, 2, 3, 17])
+@pytest.mark.parametrize("rows", [1, 2, 7, 16, 33, 100])
+def test_heads_and_losses_are_the_same_at_every_width(scalars, act_size, rows):
+    numbers = Numbers(rows * act_size)
+    row, column = numbers.integer(0, 3), numbers.integer(0, 3)
+    width, n, batch = column + act_size, row + rows, row + rows + 1
+    span = [row, rows]
+    head = numbers.floats(n, 2 * act_size, scale=4)
+    noise = numbers.floats(n, act_size)
+    action = np.tanh(numbers.floats(n, width))
+    coeffs = np.array([0.99, 0.2], np.float32)
+    scaling, one = numbers.positive(2 * act_size), np.array([0.3], np.float32)
+    q1, q2, log_prob, target = (numbers.floats(n) for _ in range(4))
+    q2[:: 2] = q1[:: 2]
+    loss = numbers.floats(1)
+
+    assert_same_bits(scalars, "uniform_action", [numbers.rng(), scaling, action, act_size])
+    for drawn in noise, None:
+        assert_same_bits(scalars, "deterministic_action", [head, drawn, one, scaling, action, act_size])
+        assert_same_bits(scalars, "gaussian_action", [head, drawn, scaling, action, act_size])
+    assert_same_bits(scalars, "gaussian_head", [head, noise, action, width, column, log_prob, act_size, *span])
+    for other in numbers.floats(rows, width), None:
+        args = [head, noise, action, width, column, numbers.floats(rows, width), other, coeffs]
+        assert_same_bits(
+            scalars, "gaussian_head_backward", [*args, numbers.floats(n, 2 * act_size), act_size, *span, batch]
+        )
+    smoothing = np.array([0.2, 0.5], np.float32)
+    assert_same_bits(scalars, "smoothed_action", [head, noise, smoothing, action, width, column, act_size, *span])
+    for second in q2, None:
+        for density in log_prob, None:
+            args = [target, np.ones(n, np.float32), q1, second, density, coeffs, numbers.floats(n)]
+            assert_same_bits(scalars, "td_target", [*args, *span])
+        d_q2 = None if second is None else numbers.floats(n)
+        assert_same_bits(scalars, "policy_delta", [q1, second, numbers.floats(n), d_q2, loss, *span, batch])
+    assert_same_bits(scalars, "mse_delta", [q1, target, numbers.floats(n), loss, *span, batch])
+    assert_same_bits(scalars, "temperature_grad", [loss, log_prob, one, numbers.floats(1), n])
+    assert_same_bits(scalars, "temperature", [loss, coeffs])
+    assert_same_bits(scalars, "log_temperature", [coeffs, loss])
+    copied = [head, 2 * act_size, 0, row, action, width, column, 0, act_size, rows]
+    assert_same_bits(scalars, "copy_columns", copied)
+
+
+@pytest.mark.parametrize("rows", [1, 2, 5, 16, 21])
+def test_pendulum_is_the_same_at_every_width(scalars, rows):
+    numbers = Numbers(rows)
+    n = rows + 2
+    state, obs, reward = numbers.floats(n, 2, scale=3), numbers.floats(n, 3), numbers.floats(n)
+    state[0::2] = np.clip(state[0::2], -np.pi, np.pi)
+    assert_same_bits(scalars, "pendulum_reset", [numbers.rng(), state, obs, 2, rows])
+    assert_same_bits(scalars, "pendulum_observe", [state, obs, 1, rows])
+    for _ in range(50):
+        args = [state, numbers.floats(n, scale=2), obs, reward, 1, rows]
+        assert_same_bits(scalars, "pendulum_step", args)
+        _picorl.pendulum_step(*args)
+
+
+@pytest.mark.parametrize("obs_size,act_size,capacity", [(3, 1, 50), (1, 1, 2), (17, 6, 33)])
+def test_replay_is_the_same_at_every_width(scalars, obs_size, act_size, capacity):
+    numbers = Numbers(capacity)
+    sizes = [obs_size, act_size, capacity]
+    obs, action = np.zeros(capacity * obs_size, np.float32), np.zeros(capacity * act_size, np.float32)
+    reward, flags, state = np.zeros(capacity, np.float32), np.zeros(capacity, np.uint8), np.zeros(6, np.int32)
+    rng, scaling = numbers.rng(), np.ones(2 * act_size, np.float32)
+    for step in range(150):
+        if numbers.integer(0, 9) == 0 or step == 0:
+            args = [obs, flags, state, numbers.floats(obs_size), obs_size, capacity]
+            if numbers.integer(0, 9) == 0:
+                args[3][0] = np.inf
+            assert_same_bits(scalars, "replay_begin", args)
+            _picorl.replay_begin(*args)
+        terminated = int(numbers.integer(0, 9) == 0)
+        ended = terminated or int(numbers.integer(0, 9) == 0)
+        args = [obs, action, reward, flags, state, numbers.floats(act_size), numbers.floats(1)]
+        args += [numbers.floats(obs_size), scaling, *sizes, terminated, ended]
+        if numbers.integer(0, 19) == 0:
+            args[numbers.integer(5, 7)][-1] = np.nan
+        assert_same_bits(scalars, "replay_observe", args)
+        _picorl.replay_observe(*args)
+        if state[3] == 0:
+            continue
+        count = numbers.integer(1, 70)
+        indices = np.zeros(count, np.int32)
+        args = [flags, state, rng, indices, capacity, count]
+        assert_same_bits(scalars, "replay_sample", args)
+        _picorl.replay_sample(*args)
+        outs = [numbers.floats(count * n) for n in (obs_size, obs_size + act_size, obs_size, obs_size + act_size, 1, 1)]
+        assert_same_bits(scalars, "replay_gather", [obs, action, reward, flags, indices, *outs, *sizes, count])
+
+
+def test_every_kernel_is_compared():
+    text = Path(__file__).read_text()
+    assert [k.name for k in contract.KERNELS if f'"{k.name}"' not in text] == []
