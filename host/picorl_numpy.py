@@ -26,7 +26,7 @@ _TWO_PI = np.float32(2 * np.pi)
 _LOG_2 = np.float32(np.log(2))
 _HALF_LOG_2_PI = np.float32(np.log(2 * np.pi) / 2)
 _NAMES = {"f": "array('f')", "i": "array('i')", "I": "array('I')", "B": "bytearray or array('B')"}
-_ANY_NAMES = "array('f'), array('i'), array('I') or bytearray or array('B')"
+_ANY_NAMES = ", ".join(_NAMES.values())
 _UNITS = {"f": "floats", "i": "int32s", "I": "uint32s", "B": "bytes"}
 _DTYPES = {"f": _F32, "i": np.dtype(np.int32), "I": np.dtype(np.uint32), "B": np.dtype(np.uint8)}
 
@@ -109,7 +109,7 @@ def _integer(kernel, name, value, least=0, most=_MAX_INT):
     try:
         number = value.__index__()
     except AttributeError:
-        raise ValueError(f"{kernel}: {name} is {value!r}, must be {least} to {most}") from None
+        raise ValueError(f"{kernel}: {name} is not an integer, must be {least} to {most}") from None
     if not least <= number <= most:
         bounds = f"{least} to {most}" if least != most else least
         raise ValueError(f"{kernel}: {name} is {number}, must be {bounds}")

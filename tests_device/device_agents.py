@@ -44,8 +44,9 @@ def resumed(steps, path):
 
 def allocations(steps):
     """Act, observe, step, begin, update and work with the heap locked: MemoryError where one of them allocates."""
-    import micropython
     from array import array
+
+    import micropython
 
     agent, env = make()
     run(agent, env, steps)

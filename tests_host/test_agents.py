@@ -45,7 +45,7 @@ def test_work_with_acting_and_observing_in_between_equals_update(algorithm):
     run(whole, env, 60)
     pieces, env2 = make(algorithm, chunk=8)
     run(pieces, env2, 60)
-    action, action2 = array("f", [0]), array("f", [0])
+    action2 = array("f", [0])
     whole.update()
     counted = 0
     while not pieces.work():

@@ -516,6 +516,28 @@ def refuse(backend, name, args, message):
     assert snapshot(args) == before, "something was written before the error"
 
 
+@pytest.mark.skipif(not MODULES["_picorl"], reason="no C kernels")
+@pytest.mark.parametrize("name", ALL)
+def test_backends_complain_in_the_same_words(backend, name):
+    """Plain Python leaves out how a size is made up."""
+
+    def complaint(module, args):
+        with pytest.raises(ValueError) as caught:
+            call(module, name, args)
+        return str(caught.value)
+
+    args = sturdy(name)
+    for arg in KERNELS[name].args:
+        bad = [-1, table.MAX_INT + 1, None, 1.5, "3"] if isinstance(arg, table.Int) else ["text", None, array("d")]
+        if isinstance(arg, table.Buffer):
+            bad.append(args[arg.name][:0])
+        for wrong in bad:
+            if wrong is None and getattr(arg, "optional", False):
+                continue
+            wanted, got = (complaint(module, args | {arg.name: wrong}) for module in (MODULES["_picorl"], backend))
+            assert got == wanted or (backend is MODULES["python"] and got == wanted.partition(" (")[0])
+
+
 def other_typecodes(code):
     return {"f": "dibI", "i": "fIhd", "I": "ifHd", "B": "bfhI"}[code]
 

@@ -119,7 +119,7 @@ def test_train_goes_on_where_it_stopped():
 def test_learning_happens():
     """A short training beats the untrained policy by far: not a benchmark, a smoke alarm."""
     env = Pendulum(seed=0)
-    agent = picorl.SAC(env, hidden=(32, 32), batch_size=64, replay_capacity=5000, seed=0)
+    agent = picorl.SAC(env, replay_capacity=5000, seed=0)
     before = picorl.evaluate(agent, Pendulum(seed=11), 20)
     list(picorl.train(agent, env, 4000, evaluate_every=4000, evaluate_episodes=0))
     after = picorl.evaluate(agent, Pendulum(seed=11), 20)

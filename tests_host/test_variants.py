@@ -127,7 +127,7 @@ class Numbers:
 NETWORKS = [
     *((3, 64, 64, 1), (4, 64, 64, 2), (3, 1), (1, 5), (17, 4), (16, 3), (33, 2)),
     *((13, 64, 64, 4), (16, 32, 32, 4), (5, 400, 300, 3), (70, 24, 8, 7)),
-    *((2, 1, 1, 1, 2), (9, 70, 1, 70), (300, 6), (1100, 3)),
+    *((2, 1, 1, 1, 2), (9, 70, 1, 70), (300, 6), (1100, 3), (2, 70, 1100, 1), (5, 2100, 3)),
 ]
 
 
@@ -136,6 +136,8 @@ def network_cases():
     for sizes in NETWORKS:
         for rows in (1, 3, 20):
             yield sizes, rows
+    for rows in (100, 131, 515):
+        yield (4, 64, 40, 1), rows
     for _ in range(60):
         layers = int(pick.integers(1, 4))
         yield tuple(int(n) for n in pick.integers(1, 71, layers + 1)), int(pick.integers(1, 21))

@@ -109,7 +109,9 @@ def _check_room(path, needed):
 def save(path, agent, full, env):
     """Write the checkpoint of agent (and, in a full one, of env) to path; see OffPolicy.save."""
     if full and env is not None and not hasattr(env, "buffers"):
-        raise ValueError("save: env has no buffers(), so it cannot be stored; leave env out to begin a new episode on resuming")
+        raise ValueError(
+            "save: env has no buffers(), so it cannot be stored; leave env out to begin a new episode on resuming"
+        )
     entries = _entries(agent, full, env, agent.replay_state[1])
     header, data_size = _header(agent, full, entries)
     _check_room(path, len(header) + data_size)

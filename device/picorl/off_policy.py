@@ -79,9 +79,7 @@ class OffPolicy:
         self.batch_size = _whole("batch_size", batch_size, 1)
         self.replay_capacity = _whole("replay_capacity", replay_capacity, 2)
         if batch_size > replay_capacity:
-            raise ValueError(
-                "batch_size is %d, must be at most replay_capacity (%d)" % (batch_size, replay_capacity)
-            )
+            raise ValueError("batch_size is %d, must be at most replay_capacity (%d)" % (batch_size, replay_capacity))
         self.warmup_steps = _whole("warmup_steps", warmup_steps, 0)
         self.chunk = batch_size if chunk is None else min(_whole("chunk", chunk, 1), batch_size)
         if not 0 <= seed <= 0xFFFFFFFF:

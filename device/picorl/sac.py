@@ -165,9 +165,7 @@ class SAC(OffPolicy):
             # Temperature, eq. 18; then the acting policy changes, in one call.
             k.temperature_grad(self.log_alpha, log_prob, self.target_entropy, self.alpha_grad, batch)
             adam_advance(self.actor_hyper, self.alpha_adam)
-            adam(
-                self.log_alpha, self.alpha_grad, self.alpha_m, self.alpha_v, self.actor_hyper, self.alpha_adam, 0, 1
-            )
+            adam(self.log_alpha, self.alpha_grad, self.alpha_m, self.alpha_v, self.actor_hyper, self.alpha_adam, 0, 1)
             k.temperature(self.log_alpha, coeffs)
             k.apply_delta(actor, grad, 0, len(actor))
             yield True

@@ -104,7 +104,8 @@ NOINLINE void narrow_forward(layer_shape s, const float *params, const float *x,
 }
 #endif
 
-INLINE void wide_forward(layer_shape s, const float *params, const float *x, float *out, uint32_t rows) {
+INLINE void wide_forward(
+    layer_shape s, const float *params, const float *x, float *out, uint32_t rows, int many_zeros) {
     product p = {
         .a = x,
         .b = params,
@@ -117,6 +118,7 @@ INLINE void wide_forward(layer_shape s, const float *params, const float *x, flo
         .rows = rows,
         .columns = s.outputs,
         .steps = s.inputs,
+        .many_zeros = many_zeros,
         .bias = params + (size_t)s.inputs * s.outputs,
         .start = START_BIAS,
         .finish = FINISH_ACTIVATION,
@@ -126,7 +128,7 @@ INLINE void wide_forward(layer_shape s, const float *params, const float *x, flo
 }
 
 // Rows that go through all layers together, so that a layer finds its inputs in the nearest cache.
-#define BLOCK_ROWS (PICORL_W == 1 ? 0xffffffff : 8 * TILE_ROWS)
+#define BLOCK_ROWS (PICORL_W == 1 ? 0xffffffff : SPARSE_ROWS)
 
 KERNEL(void, forward)(const int32_t *layout, uint32_t layers, const float *params, const float *x, float *out,
     float *cache, uint32_t row, uint32_t rows) {
@@ -143,7 +145,7 @@ KERNEL(void, forward)(const int32_t *layout, uint32_t layers, const float *param
             if (s.outputs <= NARROW) {
                 narrow_forward(s, at, from, to, n);
             } else {
-                wide_forward(s, at, from, to, n);
+                wide_forward(s, at, from, to, n, l > 0 && layout[l * PICORL_RECORD - 1] == PICORL_RELU);
             }
             at += layer_params(layout + l * PICORL_RECORD);
             hidden += (size_t)rows * s.outputs;
@@ -173,7 +175,8 @@ INLINE void bias_gradient(layer_shape s, const float *delta, float *grad, uint32
 }
 
 // grad[i][o] += x[r][i] delta[r][o]
-INLINE void wide_weight_gradient(layer_shape s, const float *x, const float *delta, float *grad, uint32_t rows) {
+INLINE void wide_weight_gradient(
+    layer_shape s, const float *x, const float *delta, float *grad, uint32_t rows, int many_zeros) {
     product p = {
         .a = x,
         .b = delta,
@@ -186,6 +189,7 @@ INLINE void wide_weight_gradient(layer_shape s, const float *x, const float *del
         .rows = s.inputs,
         .columns = s.outputs,
         .steps = rows,
+        .many_zeros = many_zeros,
         .start = START_STORED,
         .finish = FINISH_STORE,
     };
@@ -195,9 +199,9 @@ INLINE void wide_weight_gradient(layer_shape s, const float *x, const float *del
 #if PICORL_W > 1
 // The same for few outputs, turned: lanes are inputs.
 NOINLINE void narrow_weight_gradient(layer_shape s, const float *x, const float *delta, float *grad, uint32_t rows) {
-    float part[NARROW][TILE_VECTORS * PICORL_W];
-    for (uint32_t first = 0; first < s.inputs; first += TILE_VECTORS * PICORL_W) {
-        uint32_t columns = least(s.inputs - first, TILE_VECTORS * PICORL_W);
+    float part[NARROW][DENSE_COLUMNS];
+    for (uint32_t first = 0; first < s.inputs; first += DENSE_COLUMNS) {
+        uint32_t columns = least(s.inputs - first, DENSE_COLUMNS);
         float *to = grad + (size_t)first * s.outputs;
         for (uint32_t i = 0; i < columns; i++) {
             for (uint32_t o = 0; o < s.outputs; o++) {
@@ -212,7 +216,7 @@ NOINLINE void narrow_weight_gradient(layer_shape s, const float *x, const float 
             .a_step = s.outputs,
             .b_step = s.inputs,
             .b_column = 1,
-            .c_row = TILE_VECTORS * PICORL_W,
+            .c_row = DENSE_COLUMNS,
             .rows = s.outputs,
             .columns = columns,
             .steps = rows,
@@ -229,34 +233,80 @@ NOINLINE void narrow_weight_gradient(layer_shape s, const float *x, const float 
 }
 #endif
 
-INLINE void weight_gradient(layer_shape s, const float *x, const float *delta, float *grad, uint32_t rows) {
+INLINE void weight_gradient(
+    layer_shape s, const float *x, const float *delta, float *grad, uint32_t rows, int many_zeros) {
 #if PICORL_W > 1
     if (s.outputs <= NARROW) {
         narrow_weight_gradient(s, x, delta, grad, rows);
     } else
 #endif
     {
-        wide_weight_gradient(s, x, delta, grad, rows);
+        wide_weight_gradient(s, x, delta, grad, rows, many_zeros);
     }
     bias_gradient(s, delta, grad + (size_t)s.inputs * s.outputs, rows);
 }
 
 #if PICORL_W > 1
 #define PANEL_FLOATS 16384
-#define PANEL_COLUMNS (TILE_VECTORS * PICORL_W)
+#define PANEL_ROWS 64
 
-// panel[o][i] = w[i][o] for `columns` of the inputs, PICORL_W x PICORL_W numbers at a time
-INLINE void turn_weights(layer_shape s, const float *w, float *panel, uint32_t columns, uint32_t width) {
-    for (uint32_t i = 0; i < columns; i += PICORL_W) {
-        for (uint32_t o = 0; o < s.outputs; o += PICORL_W) {
-            uint32_t n = least(s.outputs - o, PICORL_W);
+// panel[o][i] = w[i][o] for some of the inputs and outputs, PICORL_W x PICORL_W numbers at a time
+NOINLINE void turn_weights(
+    const float *w, uint32_t stride, uint32_t inputs, uint32_t outputs, float *panel, uint32_t width) {
+    for (uint32_t i = 0; i < inputs; i += PICORL_W) {
+        for (uint32_t o = 0; o < outputs; o += PICORL_W) {
+            uint32_t n = least(outputs - o, PICORL_W);
             vf block[PICORL_W];
             UNROLL for (uint32_t k = 0; k < PICORL_W; k++) {
-                block[k] = v_get(w + (size_t)least(i + k, columns - 1) * s.outputs + o, n);
+                block[k] = v_get(w + (size_t)least(i + k, inputs - 1) * stride + o, n);
             }
             transpose(block);
             for (uint32_t k = 0; k < n; k++) {
                 v_store(panel + (o + k) * width + i, block[k]);
+            }
+        }
+    }
+}
+
+// The columns' weights fit the panel: turned once for all rows.
+INLINE void input_gradient_by_columns(product *p, uint32_t width) {
+    float panel[PANEL_FLOATS];
+    product part = *p;
+    part.b = panel;
+    part.b_step = width;
+    for (uint32_t i = 0; i < p->columns; i += width) {
+        part.columns = least(p->columns - i, width);
+        part.c = p->c + i;
+        turn_weights(p->b + (size_t)i * p->steps, p->steps, part.columns, p->steps, panel, width);
+        product_run(&part);
+    }
+}
+
+// They do not: the sums of some rows and PICORL_W columns go through the panel piece by piece.
+NOINLINE void input_gradient_by_pieces(const product *p) {
+    float panel[PANEL_FLOATS];
+    float sums[PANEL_ROWS][PICORL_W];
+    for (uint32_t i = 0; i < p->columns; i += PICORL_W) {
+        uint32_t n = least(p->columns - i, PICORL_W);
+        for (uint32_t r = 0; r < p->rows; r += PANEL_ROWS) {
+            product part = *p;
+            part.b = panel;
+            part.b_step = PICORL_W;
+            part.c = sums[0];
+            part.c_row = PICORL_W;
+            part.rows = least(p->rows - r, PANEL_ROWS);
+            part.columns = PICORL_W;
+            part.finish = FINISH_STORE;
+            for (uint32_t o = 0; o < p->steps; o += part.steps) {
+                part.a = p->a + (size_t)r * p->a_row + o;
+                part.steps = least(p->steps - o, PANEL_FLOATS / PICORL_W);
+                turn_weights(p->b + (size_t)i * p->steps + o, p->steps, n, part.steps, panel, PICORL_W);
+                product_run(&part);
+                part.start = START_STORED;
+            }
+            for (uint32_t k = 0; k < part.rows; k++) {
+                float *to = p->c + (size_t)(r + k) * p->c_row + i;
+                v_put(to, n, derive(v_flush(v_load(sums[k])), v_get(to, n), p->activation));
             }
         }
     }
@@ -279,26 +329,22 @@ NOINLINE void input_gradient(
         .rows = rows,
         .columns = s.inputs,
         .steps = s.outputs,
+        .many_zeros = s.activation == PICORL_RELU,
         .start = START_ZERO,
         .finish = FINISH_DERIVATIVE,
         .activation = activation,
     };
 #if PICORL_W > 1
-    if (s.outputs > 1) {
-        float panel[PANEL_FLOATS];
-        uint32_t width = least(PANEL_FLOATS / s.outputs, PANEL_COLUMNS) / PICORL_W * PICORL_W;
-        p.b = panel;
-        p.b_step = width;
-        for (uint32_t i = 0; i < s.inputs; i += width) {
-            p.columns = least(s.inputs - i, width);
-            p.c = d_x + i;
-            turn_weights(s, w + (size_t)i * s.outputs, panel, p.columns, width);
-            product_run(&p);
-        }
-        return;
-    }
+    uint32_t width = least(PANEL_FLOATS / s.outputs, DENSE_COLUMNS) / PICORL_W * PICORL_W;
+    if (width == 0) {
+        input_gradient_by_pieces(&p);
+    } else if (s.outputs > 1) {
+        input_gradient_by_columns(&p, width);
+    } else
 #endif
-    product_run(&p);
+    {
+        product_run(&p);
+    }
 }
 
 KERNEL(void, backward)(const int32_t *layout, uint32_t layers, const float *params, const float *x, const float *out,
@@ -320,7 +366,7 @@ KERNEL(void, backward)(const int32_t *layout, uint32_t layers, const float *para
         s = shape_of(layer);
         cache -= (size_t)rows * s.inputs; // the layer's inputs, which become their gradient
         if (grad) {
-            weight_gradient(s, cache, delta, grad, rows);
+            weight_gradient(s, cache, delta, grad, rows, layer[-1] == PICORL_RELU);
             grad -= layer_params(layer - PICORL_RECORD);
         }
         input_gradient(s, params, delta, cache, rows, layer[PICORL_ACTIVATION - PICORL_RECORD]);
@@ -329,7 +375,7 @@ KERNEL(void, backward)(const int32_t *layout, uint32_t layers, const float *para
     }
     s = shape_of(layout);
     if (grad) {
-        weight_gradient(s, x, delta, grad, rows);
+        weight_gradient(s, x, delta, grad, rows, 0);
     }
     if (d_x) {
         input_gradient(s, params, delta, d_x, rows, PICORL_IDENTITY);

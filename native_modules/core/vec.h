@@ -290,6 +290,14 @@ INLINE vm v_ge(vf a, vf b) {
 #endif
 }
 
+INLINE vm v_eq(vf a, vf b) {
+#if PICORL_W == 16
+    return _mm512_cmp_ps_mask((__m512)a, (__m512)b, _CMP_EQ_OQ);
+#else
+    return a == b;
+#endif
+}
+
 INLINE vf v_select(vm condition, vf yes, vf no) {
 #if PICORL_W == 16
     return (vf)_mm512_mask_blend_ps(condition, (__m512)no, (__m512)yes);
@@ -312,9 +320,9 @@ INLINE vf v_clip(vf x, vf low, vf high) {
 // Bit k: lane k is not zero.
 INLINE uint32_t v_nonzero_bits(vf x) {
 #if PICORL_W == 16
-    return _mm512_cmp_ps_mask((__m512)x, _mm512_setzero_ps(), _CMP_NEQ_UQ);
+    return 0xffff & ~(uint32_t)v_eq(x, v_set(0));
 #else
-    return (uint32_t)_mm256_movemask_ps(_mm256_cmp_ps((__m256)x, _mm256_setzero_ps(), _CMP_NEQ_UQ));
+    return 0xff & ~(uint32_t)_mm256_movemask_ps((__m256)v_eq(x, v_set(0)));
 #endif
 }
 #endif

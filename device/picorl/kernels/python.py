@@ -42,7 +42,9 @@ def fused():
 def _int(kernel, name, value, least=0, most=_MAX_INT):
     if not isinstance(value, int) or value < least or value > most:
         bounds = "%d to %d" % (least, most) if most != least else str(least)
-        raise ValueError("%s: %s is %r, must be %s" % (kernel, name, value, bounds))
+        if not isinstance(value, int):
+            value = "not an integer"
+        raise ValueError("%s: %s is %s, must be %s" % (kernel, name, value, bounds))
 
 
 def _rows(kernel, row, rows):
@@ -69,10 +71,10 @@ def _typecode(x):
 
 def _need(kernel, name, x, size, code="f"):
     have = _typecode(x)
-    if have != code and have != "?":
+    if have is None or (have not in code and have != "?"):
         have = "array('%s')" % have if have else "not a buffer"
-        code = "bytearray or array('B')" if code == "B" else "array('%s')" % code
-        raise ValueError("%s: %s is %s, must be %s" % (kernel, name, have, code))
+        want = ", ".join(["bytearray or array('B')" if c == "B" else "array('%s')" % c for c in code])
+        raise ValueError("%s: %s is %s, must be %s" % (kernel, name, have, want))
     if len(x) < size:
         unit = {"f": "floats", "i": "int32s", "I": "uint32s", "B": "bytes"}[code]
         raise ValueError("%s: %s holds %d %s, needs %d" % (kernel, name, len(x), unit, size))
@@ -842,8 +844,7 @@ def all_finite(x, start, count):
 
 
 def crc32(data, crc):
-    if _typecode(data) not in ("f", "i", "I", "B", "?"):
-        _need("crc32", "data", data, 0, "f")
+    _need("crc32", "data", data, 0, "fiIB")
     _need("crc32", "crc", crc, 1, "I")
     value = crc[0] ^ _MASK
     table = []
