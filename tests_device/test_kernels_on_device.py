@@ -11,7 +11,6 @@ import pytest
 import targets
 
 SCRIPT = (Path(__file__).parent / "device_kernels.py").read_text()
-NATIVE = ("unix", "stock-natmod")
 
 
 def program(mode, backend=None, variant=None):
@@ -59,7 +58,7 @@ def same_class(fused):
 
 def test_target_has_the_backend_it_should(target):
     (name, _, _, abi), _ = parse(target.run(program("numbers")))
-    assert name == ("_picorl" if target.name in NATIVE else "python")
+    assert name == ("_picorl" if target.native else "python")
     assert int(abi) == table().ABI
 
 
@@ -69,10 +68,8 @@ def test_script_runs_every_kernel(target):
     assert ran == {kernel.name for kernel in table().KERNELS}
 
 
-def test_native_kernels_give_the_desktops_bits(target):
-    (name, _, fused, _), lines = parse(target.run(program("numbers")))
-    if name != "_picorl":
-        pytest.skip("no native kernels on this target")
+def test_native_kernels_give_the_desktops_bits(native):
+    (_, _, fused, _), lines = parse(native.run(program("numbers")))
     assert lines == on_desktop("numbers", "_picorl", same_class(fused))[1]
 
 
@@ -93,7 +90,7 @@ def test_plain_python_kernels_agree_with_c(target):
 
 @pytest.mark.parametrize("backend", ["_picorl", "python"])
 def test_bad_arguments_are_refused_in_the_desktops_words(target, backend):
-    if backend == "_picorl" and target.name not in NATIVE:
+    if backend == "_picorl" and not target.native:
         pytest.skip("no native kernels on this target")
     _, lines = parse(target.run(program("errors", backend)))
     _, wanted = on_desktop("errors", backend)
@@ -103,10 +100,8 @@ def test_bad_arguments_are_refused_in_the_desktops_words(target, backend):
     assert [words for words in sayings if not words[3].startswith(words[1] + ": ")] == []
 
 
-def test_native_kernels_allocate_nothing(target):
-    if target.name not in NATIVE:
-        pytest.skip("plain Python allocates floats")
-    _, lines = parse(target.run(program("heap")))
+def test_native_kernels_allocate_nothing(native):
+    _, lines = parse(native.run(program("heap")))
     assert len(lines) == len(table().KERNELS)
 
 

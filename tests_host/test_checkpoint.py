@@ -23,7 +23,7 @@ def trained(algorithm=picorl.SAC, steps=20, **options):
 
 
 def state_of(agent):
-    return {name: bytes(getattr(agent, name)) for name, *_ in agent.declared}
+    return {name: bytes(getattr(agent, name)) for name, *_ in agent.declare()}
 
 
 @pytest.fixture

@@ -38,7 +38,7 @@ def _entries(agent, full, env, rows):
     The replay contributes its first `rows` rows, the ones ever used.
     """
     entries = []
-    for name, typecode, length, kind in agent.declared:
+    for name, typecode, length, kind in agent.declare():
         if kind == WORK or not (full or kind in (POLICY, HYPER)):
             continue
         items = length

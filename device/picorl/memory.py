@@ -15,9 +15,9 @@ _ITEM = {"f": 4, "i": 4, "I": 4, "B": 1}
 _GROW = 64  # items added at a time
 
 
-def nbytes(declared):
-    """Bytes of the contents of declared buffers."""
-    return sum(_ITEM[typecode] * length for _, typecode, length, _ in declared)
+def nbytes(typecode, length):
+    """Bytes of the contents of a buffer."""
+    return _ITEM[typecode] * length
 
 
 def zeros(typecode, length):
@@ -26,14 +26,14 @@ def zeros(typecode, length):
     piece = array(typecode, [0] * min(_GROW, length))
     for _ in range(length // _GROW):
         buffer.extend(piece)
-    for _ in range(length % _GROW):
-        buffer.append(0)
+    if length % _GROW:
+        buffer.extend(array(typecode, [0] * (length % _GROW)))
     return buffer
 
 
 def take(owner, declared):
     """Make every declared buffer an attribute of owner, biggest first so that a fragmented heap still fits them."""
-    for name, typecode, length, _ in sorted(declared, key=lambda one: -_ITEM[one[1]] * one[2]):
+    for name, typecode, length, _ in sorted(declared, key=lambda one: -nbytes(one[1], one[2])):
         setattr(owner, name, zeros(typecode, length))
 
 

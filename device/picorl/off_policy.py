@@ -56,6 +56,7 @@ class OffPolicy:
                      a piece takes and how much memory activations need, not one bit of the result
     keep_best        keep a copy of the policy with the best evaluation
     seed             0 to 2³²-1; same seed, same steps, same bits
+    take             called as take(agent, declared) to make the buffers; `plan` and firmware with an arena bring their own
     """
 
     def __init__(
@@ -72,6 +73,7 @@ class OffPolicy:
         chunk,
         keep_best,
         seed,
+        take,
     ):
         self.obs_size = len(env.obs)
         self.act_size = len(env.action_low)
@@ -90,8 +92,8 @@ class OffPolicy:
 
         self.actor_layout = self._actor_layout()
         self.critic_layout = network.mlp((self.obs_size + self.act_size,) + self.hidden + (1,))
-        self.declared = self._declare(keep_best)
-        memory.take(self, self.declared)
+        self.keep_best = keep_best
+        take(self, self.declare())
 
         _real("gamma", gamma, 0, 1)
         _real("tau", tau, 0, 1)
@@ -127,7 +129,7 @@ class OffPolicy:
 
     # --- memory -------------------------------------------------------------------------------------------------
 
-    def _declare(self, keep_best):
+    def declare(self):
         """Every buffer as (name, typecode, length, kind); the order of the first two kinds is that of a checkpoint."""
         obs_size, act_size, batch, rows = self.obs_size, self.act_size, self.batch_size, self.chunk
         width = obs_size + act_size
@@ -192,10 +194,8 @@ class OffPolicy:
             ("act_head", "f", head, WORK),
             ("act_noise", "f", act_size, WORK),
         ]
-        if keep_best:
+        if self.keep_best:
             declared.append(("best", "f", actor, STATE))
-        else:
-            self.best = None
         return declared + self._declare_own()
 
     def _init_params(self):
@@ -345,12 +345,12 @@ class OffPolicy:
         """Keep the policy if total (1), a sum of returns comparable with earlier ones, is the best yet."""
         if total[0] > self.best_return[0]:
             self.best_return[0] = total[0]
-            if self.best is not None:
+            if self.keep_best:
                 self._kernels.copy(self.actor, 0, self.best, 0, len(self.actor))
 
     def use_best(self):
         """Make the best policy kept the acting one. ValueError when none was kept."""
-        if self.best is None or self.best_return[0] < 0.9 * _NO_RETURN:
+        if not self.keep_best or self.best_return[0] < 0.9 * _NO_RETURN:
             raise ValueError("use_best: no policy was kept (keep_best=True and an evaluation are needed)")
         self._kernels.copy(self.best, 0, self.actor, 0, len(self.actor))
 

@@ -1,6 +1,6 @@
 """Soft Actor-Critic (Haarnoja et al. 2018, "Soft Actor-Critic Algorithms and Applications", algorithm 1)."""
 
-from . import network
+from . import memory, network
 from .memory import HYPER, STATE, WORK
 from .off_policy import OffPolicy, _real
 
@@ -32,6 +32,7 @@ class SAC(OffPolicy):
         chunk=None,
         keep_best=True,
         seed=0,
+        take=memory.take,
     ):
         _real("temperature", temperature, 1e-6, 1e3)
         super().__init__(
@@ -47,6 +48,7 @@ class SAC(OffPolicy):
             chunk,
             keep_best,
             seed,
+            take,
         )
         if target_entropy is None:
             target_entropy = -self.act_size
@@ -74,6 +76,14 @@ class SAC(OffPolicy):
 
     def _adam_states(self):
         return (self.actor_adam, self.critic1_adam, self.critic2_adam, self.alpha_adam)
+
+    @staticmethod
+    def row_macs(actor, actor_inner, critic, critic_inner):
+        """Multiply-adds of an update for a row of the batch: forward passes, weight gradients, input gradients."""
+        forward = 2 * actor + 6 * critic
+        weights = actor + 2 * critic
+        inputs = actor_inner + 2 * critic_inner + 2 * critic
+        return forward + weights + inputs
 
     def _explore(self, obs, action):
         k = self._kernels

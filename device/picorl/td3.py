@@ -1,6 +1,6 @@
 """Twin Delayed DDPG (Fujimoto et al. 2018, "Addressing Function Approximation Error in Actor-Critic Methods", algorithm 1)."""
 
-from . import network
+from . import memory, network
 from .memory import HYPER, STATE
 from .off_policy import OffPolicy, _real, _whole
 
@@ -36,6 +36,7 @@ class TD3(OffPolicy):
         chunk=None,
         keep_best=True,
         seed=0,
+        take=memory.take,
     ):
         _whole("policy_delay", policy_delay, 1)
         super().__init__(
@@ -51,6 +52,7 @@ class TD3(OffPolicy):
             chunk,
             keep_best,
             seed,
+            take,
         )
         self.sigma[0] = _real("exploration_noise", exploration_noise, 0, 10)
         self.smoothing[0] = _real("target_noise", target_noise, 0, 10)
@@ -71,6 +73,13 @@ class TD3(OffPolicy):
 
     def _adam_states(self):
         return (self.actor_adam, self.critic1_adam, self.critic2_adam)
+
+    @staticmethod
+    def row_macs(actor, actor_inner, critic, critic_inner):
+        """Multiply-adds of an update with its share of the actor's, for a row of the batch (policy_delay 2)."""
+        every = actor + 2 * critic + 2 * (critic + critic + critic_inner)
+        delayed = actor + critic + critic + actor + actor_inner
+        return every + delayed // 2
 
     def _explore(self, obs, action):
         k = self._kernels

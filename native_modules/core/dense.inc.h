@@ -128,7 +128,7 @@ INLINE void wide_forward(
 }
 
 // Rows that go through all layers together, so that a layer finds its inputs in the nearest cache.
-#define BLOCK_ROWS (PICORL_W == 1 ? 0xffffffff : SPARSE_ROWS)
+#define BLOCK_ROWS (PICORL_W == 1 ? 0xffffffff : 128)
 
 KERNEL(void, forward)(const int32_t *layout, uint32_t layers, const float *params, const float *x, float *out,
     float *cache, uint32_t row, uint32_t rows) {

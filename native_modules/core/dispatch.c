@@ -1,6 +1,11 @@
 // Desktops: which of the compiled variants the kernels' callers get. Best first; the first that the CPU runs is chosen.
+// As in the kernels, no libc, no libgcc and no static data: a native .mpy module has none of them.
 
 #include "picorl.h"
+
+#if defined(__x86_64__)
+#include <cpuid.h>
+#endif
 
 extern const picorl_table picorl_variant_avx512, picorl_variant_avx512_unfused, picorl_variant_avx2,
     picorl_variant_avx2_unfused, picorl_variant_baseline, picorl_variant_baseline_unfused, picorl_variant_neon,
@@ -8,12 +13,14 @@ extern const picorl_table picorl_variant_avx512, picorl_variant_avx512_unfused, 
 
 typedef enum cpu { CPU_ANY, CPU_AVX2, CPU_AVX512 } cpu;
 
-static const struct {
+typedef struct variant {
     const char *name;
     const picorl_table *table;
     cpu needs;
     int fused;
-} variants[] = {
+} variant;
+
+static const variant variants[] = {
 #if defined(__x86_64__)
     {"avx512", &picorl_variant_avx512, CPU_AVX512, 1},
     {"avx2", &picorl_variant_avx2, CPU_AVX2, 1},
@@ -31,31 +38,55 @@ static const struct {
 
 #define VARIANTS ((int)(sizeof(variants) / sizeof(variants[0])))
 
-static int cpu_runs(cpu needs) {
 #if defined(__x86_64__)
-    __builtin_cpu_init();
-    switch (needs) {
-        case CPU_AVX512:
-            return __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512vl") &&
-                   __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512bw") && cpu_runs(CPU_AVX2);
-        case CPU_AVX2:
-            return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
-        default:
-            return 1;
-    }
-#else
-    return needs == CPU_ANY;
-#endif
+static inline int all_of(unsigned wanted, unsigned bits) {
+    return (bits & wanted) == wanted;
 }
 
-const picorl_table *picorl_active;
-static int active;
+// XCR0 tells which registers the system saves.
+static unsigned saved_registers(void) {
+    unsigned low, high;
+    __asm__("xgetbv" : "=a"(low), "=d"(high) : "c"(0));
+    return low;
+}
 
-__attribute__((constructor)) static void choose_best(void) {
-    while (!cpu_runs(variants[active].needs)) {
-        active++;
+static int cpu_runs(cpu needs) {
+    unsigned a, b, c, d;
+    if (needs == CPU_ANY) {
+        return 1;
     }
-    picorl_active = variants[active].table;
+    if (!__get_cpuid(1, &a, &b, &c, &d) || !all_of(bit_OSXSAVE | bit_AVX | bit_FMA, c)) {
+        return 0;
+    }
+    if (!__get_cpuid_count(7, 0, &a, &b, &c, &d) || !all_of(bit_AVX2, b) || !all_of(0x06, saved_registers())) {
+        return 0;
+    }
+    return needs == CPU_AVX2 || (all_of(bit_AVX512F | bit_AVX512VL | bit_AVX512DQ | bit_AVX512BW, b) &&
+                                    all_of(0xe6, saved_registers()));
+}
+#else
+static int cpu_runs(cpu needs) {
+    return needs == CPU_ANY;
+}
+#endif
+
+const picorl_table *picorl_active;
+
+static const variant *active(void) {
+    const variant *v = variants;
+    while (v->table != picorl_active) {
+        v++;
+    }
+    return v;
+}
+
+// Whoever loads a program or a library runs this; who loads a native .mpy module does not.
+__attribute__((constructor)) void picorl_choose_best(void) {
+    const variant *v = variants;
+    while (!cpu_runs(v->needs)) {
+        v++;
+    }
+    picorl_active = v->table;
 }
 
 int picorl_variants(const char **names) {
@@ -69,7 +100,7 @@ int picorl_variants(const char **names) {
 }
 
 const char *picorl_variant(void) {
-    return variants[active].name;
+    return active()->name;
 }
 
 static int same(const char *a, const char *b) {
@@ -83,7 +114,6 @@ static int same(const char *a, const char *b) {
 int picorl_select(const char *name) {
     for (int i = 0; i < VARIANTS; i++) {
         if (same(name, variants[i].name) && cpu_runs(variants[i].needs)) {
-            active = i;
             picorl_active = variants[i].table;
             return 0;
         }
@@ -92,5 +122,5 @@ int picorl_select(const char *name) {
 }
 
 int picorl_fused(void) {
-    return variants[active].fused;
+    return active()->fused;
 }

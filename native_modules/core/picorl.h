@@ -21,6 +21,8 @@ enum { PICORL_HEAD, PICORL_SIZE, PICORL_PENDING, PICORL_VALID, PICORL_REFUSED };
 #ifdef PICORL_DISPATCH
 extern const picorl_table *picorl_active;
 #define PICORL_CALL(name) (picorl_active->name)
+// Runs when a program or a library is loaded; a native .mpy module must call it first.
+void picorl_choose_best(void);
 #else
 #define PICORL_CALL(name) picorl_##name
 #endif

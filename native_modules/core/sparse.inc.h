@@ -1,7 +1,7 @@
 // The product where many a[r][k] are zero, as behind a ReLU: a term with a zero factor changes no sum (weights being
 // finite), so the steps where all rows of a tile are zero are left out. Rows with similar zeros share a tile.
 
-#define SPARSE_ROWS 128  // at most
+#define SPARSE_ROWS 128 // at most
 #define SPARSE_STEPS 512 // at most
 #define SPARSE_TILE_ROWS 3
 #define SPARSE_TILE_VECTORS 4

@@ -23,6 +23,9 @@ void *memset(void *to, int value, size_t size) {
 
 mp_obj_t mpy_init(mp_obj_fun_bc_t *self, size_t n_args, size_t n_kw, mp_obj_t *args) {
     MP_DYNRUNTIME_INIT_ENTRY
+#ifdef PICORL_DISPATCH
+    picorl_choose_best();
+#endif
     // @GLOBALS
     MP_DYNRUNTIME_INIT_EXIT
 }
