@@ -193,18 +193,16 @@ def unix(tree, cross):
 
 def port_make(port, tree, cross, build, manifest, **variables):
     """Run make in a port, with our user module and frozen modules; nothing is written outside `build`."""
-    make(
-        build.name,
-        tree / "ports" / port,
-        BUILD=build,
-        FROZEN_MANIFEST=ROOT / manifest,
-        USER_C_MODULES=ROOT,
-        MICROPY_MPYCROSS=cross,
-        MICROPY_MPYCROSS_DEPENDENCY=cross,
-        MPY_LIB_DIR=tree,  # nothing of it is used, but make insists on a README.md in it
-        CFLAGS_EXTRA="-Wno-error",
-        **variables,
-    )
+    defaults = {
+        "BUILD": build,
+        "FROZEN_MANIFEST": ROOT / manifest,
+        "USER_C_MODULES": ROOT,
+        "MICROPY_MPYCROSS": cross,
+        "MICROPY_MPYCROSS_DEPENDENCY": cross,
+        "MPY_LIB_DIR": tree,  # nothing of it is used, but make insists on a README.md in it
+        "CFLAGS_EXTRA": "-Wno-error",
+    }
+    make(build.name, tree / "ports" / port, **{**defaults, **variables})
 
 
 def main():

@@ -3,6 +3,7 @@
 __version__ = "0.1.0"
 
 from . import kernels
+from .diagnosis import selftest
 from .planning import plan
 from .policy import Policy
 from .sac import SAC

@@ -1,0 +1,2 @@
+# Firmware without picorl.
+freeze(".", "_boot.py")
