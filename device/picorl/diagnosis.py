@@ -64,7 +64,7 @@ def selftest():
     implementation = sys.implementation
     print("picorl %s, kernels %s (%s), ABI %d" % (__version__, info["backend"], info["variant"], info["abi"]))
     print(
-        "%s %s on %s" % (implementation[0], ".".join(str(i) for i in implementation[1][:3]), sys.platform),
+        "%s %s on %s" % (implementation.name, ".".join(str(i) for i in implementation.version[:3]), sys.platform),
         getattr(implementation, "_machine", ""),
     )
     try:

@@ -78,7 +78,7 @@ INLINE void sparse_tile(const product *p, const zeros *z, const uint8_t *order, 
         }
         for (; live; live &= live - 1) {
             size_t k = word * 32 + (uint32_t)__builtin_ctzll(live);
-            tile_step(&t, k * a_step, b + k * b_step, 1, R, C, whole, n);
+            tile_step(&t, k * a_step, b + k * b_step, R, C, whole, n);
         }
     }
     tile_finish(p, &t, R, C, whole, n);
