@@ -3,7 +3,6 @@
 PYTHON ?= python3
 VENV = build/venv
 PEERS = build/peers-venv
-ARCH ?= x64
 # Two tests at once on two cores; files stay together because their tests share what is slow to make.
 PYTEST_ARGS ?= -q -n auto --dist loadfile
 
@@ -38,18 +37,16 @@ $(VENV)/.installed: $(VENV)/.environment pyproject.toml $(C_FILES) $(wildcard $(
 micropython: ## MicroPython's source, mpy-cross and the unix port with picorl inside (build/unix/micropython)
 	@$(PYTHON) boards/micropython.py
 
-natmod: $(ARCH:%=natmod-%) ## native modules for stock firmware (build/natmod/), ARCH="x64 ..."
+natmod: setup ## native modules for stock firmware (build/natmod/): all that have a compiler, or ARCH="x64 ..."
+	@$(VENV)/bin/python boards/natmod.py $(ARCH)
 
-natmod-%: setup micropython
-	@mkdir -p build/logs
-	@$(MAKE) -s --no-print-directory -C native_modules/natmod ARCH=$* PYTHON=$(abspath $(VENV))/bin/python \
-	    >build/logs/$@.log 2>&1 || { tail -n 20 build/logs/$@.log; exit 1; }
-	@echo "build/natmod/$*_6.3/_picorl.mpy: $$(wc -c <build/natmod/$*_6.3/_picorl.mpy) bytes"
+natmod-%: setup
+	@$(VENV)/bin/python boards/natmod.py $*
 
 train: setup micropython ## train SAC on Pendulum under MicroPython and CPython, and compare (TRAIN_ARGS=...)
 	@$(VENV)/bin/picorl train --compare $(TRAIN_ARGS)
 
-test: setup micropython natmod lint ## all tests (PYTEST_ARGS=...)
+test: setup micropython natmod-x64 lint ## all tests (PYTEST_ARGS=...)
 	@$(VENV)/bin/pytest $(PYTEST_ARGS) tests_host tests_device
 
 lint: setup ## ruff and clang-format, changing nothing

@@ -155,15 +155,24 @@ def private_apt(folder, suite, kinds=("deb-src",)):
     return [word for key, value in options.items() for word in ("-o", f"{key}={value}")]
 
 
-def fetch_source(package, suite, folder, run):
-    """Download the upstream tarball of a source package of `suite`; `run` runs a command, given its folder."""
-    options = private_apt(folder / "apt", suite)
+def fetch(suite, folder, run, sources=(), packages=()):
+    """Bring source packages and binary packages of `suite` into `folder` without installing anything; `run` runs a command, given its folder.
+
+    Returns {name: what came}: the upstream tarball of a source package, the .deb of a binary one.
+    """
+    options = private_apt(folder / "apt", suite, ("deb", "deb-src"))
     run([*APT, *options, "update"], folder)
-    run([*APT, *options, "source", "--download-only", package], folder)
-    tarballs = sorted(folder.glob(f"{package}_*.orig.tar.xz"), key=lambda path: path.stat().st_mtime)
-    if not tarballs:
-        raise Missing(f"apt-get brought no {package}_*.orig.tar.xz from {suite}")
-    return tarballs[-1]
+    if sources:
+        run([*APT, *options, "source", "--download-only", *sources], folder)
+    if packages:
+        run([*APT, *options, "download", *packages], folder)
+    found = {}
+    for name, pattern in [(one, "_*.orig.tar.*") for one in sources] + [(one, "_*.deb") for one in packages]:
+        files = sorted(folder.glob(name + pattern), key=lambda path: path.stat().st_mtime)
+        if not files:
+            raise Missing(f"apt-get brought no {name}{pattern} from {suite}")
+        found[name] = files[-1]
+    return found
 
 
 def main():

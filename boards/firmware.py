@@ -8,6 +8,8 @@ What is up to date is left alone. Recipes are by MicroPython's port; boards/<NAM
 
 import argparse
 import fcntl
+import os
+import struct
 import sys
 
 import debian
@@ -29,9 +31,77 @@ def qemu(board, stock, tree, cross, build):
     )
 
 
-RECIPES = {"qemu": qemu}
+def rp2(board, stock, tree, cross, build):
+    """Raspberry Pi's microcontrollers: CMake, and three libraries that a Debian tree does not hold."""
+    sdk = rp2_libraries(tree)
+    variables = {
+        "CMAKE_BUILD_TYPE": "MinSizeRel",
+        "MICROPY_BOARD": board.name,
+        "MICROPY_FROZEN_MANIFEST": ROOT / ("boards/rp2/stock_manifest.py" if stock else "boards/rp2/manifest.py"),
+        "MICROPY_LIB_DIR": tree,  # nothing of it is used
+        "PICO_CLIB": "newlib",
+        "PICO_NO_PICOTOOL": 1,
+        "PICO_SDK_PATH_OVERRIDE": sdk,
+        "Python3_EXECUTABLE": sys.executable,
+    }
+    if not stock:
+        variables["USER_C_MODULES"] = ROOT / "native_modules/micropython.cmake"
+    # The scan for QSTRs does not know where this header is.
+    includes = sorted(sdk.glob("src/rp2_common/pico_platform_*/include"))
+    env = ["env", f"MICROPY_MPYCROSS={cross}", "CPATH=" + ":".join(map(str, includes))]
+    run = micropython.logged(build.name)
+    defines = [f"-D{key}={value}" for key, value in variables.items()]
+    run([*env, "cmake", "-S", tree / "ports/rp2", "-B", build, *defines])
+    run([*env, "cmake", "--build", build, f"-j{os.cpu_count()}"])
+    family = {"RPI_PICO": 0xE48BFF56, "RPI_PICO2": 0xE48BFF59}[board.name]
+    (build / "firmware.uf2").write_bytes(uf2((build / "firmware.bin").read_bytes(), 0x10000000, family))
+
+
+def rp2_libraries(tree):
+    """Put what is missing into lib/ of a tree that came from Debian; the folder of the Pico SDK."""
+    library = tree / "lib"
+    missing = [name for name in ("pico-sdk", "tinyusb", "mbedtls") if not any((library / name).glob("*"))]
+    if missing and tree.is_symlink():
+        raise Missing(f"MICROPY_DIR lacks {', '.join(missing)}: make -C {tree.resolve()}/ports/rp2 submodules")
+    if missing:
+        debian.install(["dpkg-dev"], BUILD / "logs/apt-install.log")
+        with (
+            micropython.step(f"{', '.join(missing)} from Debian {micropython.SUITE}"),
+            micropython.download("rp2") as (folder, run),
+        ):
+            found = debian.fetch(
+                micropython.SUITE,
+                folder,
+                run,
+                sources=[name for name in missing if name == "mbedtls"],
+                packages=[f"{name}-source" for name in missing if name != "mbedtls"],
+            )
+            for name in missing:
+                files = folder / name
+                if name == "mbedtls":
+                    files = micropython.unpack(found[name], files)
+                else:
+                    run(["dpkg-deb", "-x", found[f"{name}-source"], files])
+                    files = files / "usr/src" / name
+                micropython.remove(library / name)
+                files.rename(library / name)
+    return library / "pico-sdk"
+
+
+def uf2(image, address, family):
+    """What a Pico's USB drive takes: blocks of 256 bytes, each with its address."""
+    total = -(-len(image) // 256)
+    blocks = bytearray()
+    for i in range(total):
+        part = image[i * 256 : i * 256 + 256].ljust(476, b"\0")
+        head = struct.pack("<8I", 0x0A324655, 0x9E5D5157, 0x2000, address + i * 256, 256, i, total, family)
+        blocks += head + part + struct.pack("<I", 0x0AB16F30)
+    return bytes(blocks)
+
+
+RECIPES = {"qemu": qemu, "rp2": rp2}
 # Folders whose content decides whether a firmware has to be built anew, by port.
-SHARED = {"qemu": "boards/qemu"}
+SHARED = {"qemu": "boards/qemu", "rp2": "boards/rp2"}
 
 
 def firmware(board, stock, tree, cross):

@@ -139,20 +139,30 @@ def debian_source():
             "this machine is not Debian, so there is no package to take MicroPython's source from.\n"
             "Get a checkout of MicroPython (1.24 or newer) and point to it: make MICROPY_DIR=/path/to/micropython ..."
         )
-    folder = BUILD / "micropython-download"
-    with step(f"MicroPython source from Debian {SUITE}"):
-        shutil.rmtree(folder, ignore_errors=True)
-        folder.mkdir(parents=True)
-        tarball = debian.fetch_source("micropython", SUITE, folder, logged("micropython-source"))
-        unpacked = folder / "unpacked"
-        with tarfile.open(tarball) as archive:
-            # Pythons from 3.12 on (and patched older ones) ask how much the archive is trusted.
-            archive.extractall(unpacked, **({"filter": "data"} if hasattr(tarfile, "data_filter") else {}))
-        (tree,) = unpacked.iterdir()
+    with step(f"MicroPython source from Debian {SUITE}"), download("micropython") as (folder, run):
+        tree = unpack(debian.fetch(SUITE, folder, run, sources=["micropython"])["micropython"], folder / "unpacked")
         if not version(tree).startswith(VERSION):
             raise Missing(f"Debian {SUITE} has MicroPython {version(tree)}, picorl knows {VERSION}x; set MICROPY_DIR")
         tree.rename(SOURCE)
-        shutil.rmtree(folder)
+
+
+@contextlib.contextmanager
+def download(name):
+    """A folder for what comes from Debian, gone afterwards, and a function that runs commands."""
+    folder = BUILD / f"{name}-download"
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    yield folder, logged(f"{name}-source")
+    shutil.rmtree(folder)
+
+
+def unpack(tarball, folder):
+    """Unpack the archive of a source package into `folder`; the one folder that it holds."""
+    with tarfile.open(tarball) as archive:
+        # Pythons from 3.12 on (and patched older ones) ask how much the archive is trusted.
+        archive.extractall(folder, **({"filter": "data"} if hasattr(tarfile, "data_filter") else {}))
+    (tree,) = folder.iterdir()
+    return tree
 
 
 def remove(path):

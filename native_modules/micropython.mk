@@ -21,5 +21,5 @@ SRC_USERMOD_LIB_C += $(PICORL_CORE)
 CFLAGS_USERMOD += -I$(PICORL_DIR)
 
 # The kernels' own flags, whatever the port's COPT is; `private`, or the headers that make generates would get them too.
-# No contraction: results must not depend on what a compiler likes to fuse.
-$(BUILD)/native_modules/core/%.o: private CFLAGS += -O3 -std=gnu99 -ffp-contract=off -fno-math-errno -fno-strict-aliasing -Wno-psabi
+# No contraction: results must not depend on what a compiler likes to fuse. No debug information: it doubles the time.
+$(BUILD)/native_modules/core/%.o: private CFLAGS += -O3 -g0 -std=gnu99 -ffp-contract=off -fno-math-errno -fno-strict-aliasing -Wno-psabi

@@ -1,23 +1,36 @@
-"""`--target NAME` (repeatable) picks the targets; without it the tests run on all that `make test` builds."""
+"""`--target NAME` (repeatable) picks the targets; without it the tests run on all that `make test` builds.
+
+A name that is none of targets.KINDS is the port of a board on the desk, such as /dev/ttyACM0.
+"""
 
 import pytest
-from targets import KINDS
+from targets import DEFAULT, SIZES, open_target
+
+ORDER = ("small", "medium", "large")
 
 
 def pytest_addoption(parser):
-    parser.addoption("--target", action="append", choices=sorted(KINDS), help="a target to test (repeatable)")
+    parser.addoption("--target", action="append", metavar="NAME", help="a target to test (repeatable), or a serial port")
+
+
+def pytest_configure(config):
+    config.addinivalue_line("markers", "size(name): too much for targets that are smaller: medium or large")
 
 
 def pytest_generate_tests(metafunc):
     if "target" in metafunc.fixturenames:
-        names = metafunc.config.getoption("--target") or list(KINDS)
+        least = next((mark.args[0] for mark in metafunc.definition.iter_markers("size")), "small")
+        names = metafunc.config.getoption("--target") or DEFAULT
+        names = [name for name in names if ORDER.index(SIZES.get(name, "small")) >= ORDER.index(least)]
         metafunc.parametrize("target", names, indirect=True, scope="session")
 
 
 @pytest.fixture(scope="session")
 def target(request):
     """An open target; a missing one fails its tests, because a skipped target tests nothing."""
-    return KINDS[request.param]()
+    found = open_target(request.param)
+    yield found
+    found.close()
 
 
 @pytest.fixture

@@ -1,9 +1,12 @@
-"""Where the device tests run: interpreters on this machine, later boards behind a serial port. One class a kind."""
+"""Where the device tests run: interpreters on this machine, emulated boards, a real board behind a serial port. One class a kind."""
 
+import functools
 import os
 import subprocess
 import tempfile
 from pathlib import Path
+
+from picorl_host import boards, emulator, serial_port
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -19,6 +22,7 @@ class UnixTarget:
     program = ROOT / "build/unix/micropython"
     path = ".frozen"
     native = True  # the C kernels are there
+    size = "large"  # of the networks it can train while a test waits: large, medium or small
     remedy = "make micropython"
 
     def __init__(self):
@@ -26,6 +30,9 @@ class UnixTarget:
             raise TargetError(f"{self.name}: no {self.program.relative_to(ROOT)}: {self.remedy}")
         self._folder = tempfile.TemporaryDirectory()
         self.folder = Path(self._folder.name)
+
+    def close(self):
+        self._folder.cleanup()
 
     def run(self, source, files=(), heap="32M", timeout=300):
         """Run MicroPython source with files, (name, bytes) each, beside it; its standard output. TargetError when it fails."""
@@ -74,4 +81,124 @@ class StockNativeTarget(StockTarget):
             raise TargetError(f"{self.name}: no build/natmod/x64_6.3/_picorl.mpy: make natmod")
 
 
-KINDS = {kind.name: kind for kind in (UnixTarget, StockTarget, StockNativeTarget)}
+class PortTarget:
+    """A board behind a serial port that has picorl, in its firmware or deployed. Its heap is what it is."""
+
+    native = True
+    size = "small"
+    timeout = 600
+
+    def __init__(self, port):
+        self.name = port
+        self._device = serial_port.Device(port, reset=True)
+
+    def close(self):
+        self._device.close()
+
+    def run(self, source, files=(), heap=None, timeout=None):
+        """As UnixTarget's, after a soft reset. The files stay for later programs."""
+        try:
+            self._device.soft_reset()
+            for name, content in files:
+                self._device.put(name, content)
+            return self._device.exec(source, timeout=timeout or self.timeout).replace("\r\n", "\n")
+        except (serial_port.DeviceError, serial_port.PortError, TimeoutError) as error:
+            raise TargetError(f"{self.name}: {error}") from error
+
+    def fetch(self, name):
+        return self._device.get(name)
+
+
+class EmulatedTarget(PortTarget):
+    """An emulated board: started here, started again when it hangs."""
+
+    def __init__(self, name, board, size):
+        self.name = name
+        self.board = boards.load(board)
+        self.size = size
+        self._emulator = self._device = None
+        self._start()
+
+    def _start(self):
+        try:
+            self._emulator = emulator.Emulator(self.board)
+            self._device = serial_port.Device(self._emulator.port)
+        except (emulator.EmulatorError, serial_port.PortError) as error:
+            raise TargetError(f"{self.name}: {error}") from error
+
+    def close(self):
+        if self._device:
+            self._device.close()
+        if self._emulator:
+            self._emulator.stop()
+
+    def run(self, source, files=(), heap=None, timeout=None):
+        try:
+            return super().run(source, files, heap, timeout)
+        except TargetError as error:
+            if not isinstance(error.__cause__, serial_port.DeviceError):
+                self.close()
+                self._start()
+            raise
+
+
+class EmulatedNativeModuleTarget(EmulatedTarget):
+    """The same with firmware that knows nothing of picorl: the library as .mpy files and our native module in /lib."""
+
+    def _start(self):
+        arch = self.board.data["mpy_arch"]
+        module = ROOT / f"build/natmod/{arch}_6.3/_picorl.mpy"
+        if not module.exists():
+            raise TargetError(f"{self.name}: no {module.relative_to(ROOT)}: make natmod ARCH={arch}")
+        try:
+            self._emulator = emulator.Emulator(self.board, stock=True)
+            self._device = device = serial_port.Device(self._emulator.port)
+            compiled = library()
+            folders = {"/lib"} | {f"/lib/{Path(name).parent}" for name in compiled}
+            device.exec("import os\nfor f in %r:\n try: os.mkdir(f)\n except OSError: pass" % sorted(folders))
+            for name, content in compiled.items():
+                device.put(f"/lib/{name}", content)
+            device.put("/lib/_picorl.mpy", module.read_bytes())
+        except (emulator.EmulatorError, serial_port.PortError) as error:
+            raise TargetError(f"{self.name}: {error}") from error
+
+
+@functools.cache
+def library():
+    """{path: content} of device/picorl, compiled as a user would."""
+    cross = ROOT / "build/mpy-cross/mpy-cross"
+    if not cross.exists():
+        raise TargetError("no build/mpy-cross/mpy-cross: make micropython")
+    found = {}
+    with tempfile.TemporaryDirectory() as folder:
+        out = Path(folder, "out.mpy")
+        for path in sorted((ROOT / "device/picorl").rglob("*.py")):
+            name = path.relative_to(ROOT / "device")
+            subprocess.run([cross, "-o", out, "-s", name, path], check=True)
+            found[str(name.with_suffix(".mpy"))] = out.read_bytes()
+    return found
+
+
+def emulated(name, board, size="medium", kind=EmulatedTarget):
+    return name, functools.partial(kind, name, board, size)
+
+
+KINDS = {kind.name: kind for kind in (UnixTarget, StockTarget, StockNativeTarget)} | dict(
+    (
+        emulated("qemu-m7", "QEMU_CORTEX_M7"),
+        emulated("qemu-m4f", "QEMU_CORTEX_M4F"),
+        emulated("qemu-m0plus", "QEMU_CORTEX_M0PLUS"),
+        emulated("qemu-rv32", "QEMU_RV32"),
+        emulated("pico", "RPI_PICO", "small"),
+        emulated("qemu-m7-natmod", "QEMU_CORTEX_M7", kind=EmulatedNativeModuleTarget),
+        emulated("pico-natmod", "RPI_PICO", "small", EmulatedNativeModuleTarget),
+    )
+)
+# What `make test` runs.
+DEFAULT = ("unix", "stock", "stock-natmod", "qemu-m7", "pico")
+SIZES = {name: getattr(kind, "size", None) or kind.args[2] for name, kind in KINDS.items()}
+
+
+def open_target(name):
+    """The target of this name; any other name is the port of a board on the desk."""
+    return KINDS[name]() if name in KINDS else PortTarget(name)

@@ -1,14 +1,7 @@
 """The kernel backends that tests run on: every variant of the C kernels, NumPy, plain Python."""
 
-import sys
-from pathlib import Path
-
 import pytest
-
-HERE = Path(__file__).resolve().parent
-sys.path[:0] = [str(HERE), str(HERE.parent / "native_modules")]  # modules beside the tests, and kernels.py
-
-from backends import BACKENDS, MODULES  # noqa: E402
+from backends import BACKENDS, MODULES
 
 
 @pytest.fixture(params=BACKENDS, ids=lambda pair: pair[0] if pair[0] == "python" else "-".join(pair))

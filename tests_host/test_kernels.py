@@ -492,6 +492,14 @@ def test_crc32_is_zlibs(backend):
     assert crc[0] == zlib.crc32(array("f", [1.5, -2.5]).tobytes())
 
 
+def test_pendulum_angle_stays_below_pi(backend):
+    """Pi as float32, hanging still, stays where it is to within rounding: it must come out as -pi, and -pi as itself."""
+    pi = float(np.float32(np.pi))
+    state, obs, reward = array("f", (pi, 0, -pi, 0)), array("f", [0] * 6), array("f", [0, 0])
+    backend.pendulum_step(state, array("f", [0, 0]), obs, reward, 0, 2)
+    assert [state[0], state[2]] == [-pi, -pi]
+
+
 # --- bad input: a ValueError that names kernel and argument, and nothing written -------------------------------
 
 
@@ -625,6 +633,7 @@ BAD_LAYOUTS = {
     "huge": ([1, 2**31 - 1, 2**31 - 1, 0], "layout[1] (inputs) is 2147483647"),
     "huge outputs": ([1, 3, 2**31 - 1, 0], "layout[2] (outputs) is 2147483647"),
     "too many params": ([1, 2**23, 2**23, 0], "layout has more than 16777215 params"),
+    "as many params as there may be": ([1, 2, 5592405, 0], "params holds"),
     "too many params in all": ([1, 4000, 4000, 0, 1, 4000, 1000, 0], "layout has more than 16777215 params"),
 }
 

@@ -24,9 +24,9 @@ def put(reference, env):
 
 
 @pytest.mark.parametrize("kind", [Pendulum, PendulumPython])
-@pytest.mark.parametrize("together, tolerance", [("each step", 1e-5), ("each episode", 1e-3)])
+@pytest.mark.parametrize("together, tolerance", [("each step", 1e-5), ("each episode", 5e-3)])
 def test_follows_gymnasium_over_1000_random_steps(kind, reference, together, tolerance):
-    """From the same state to the same state; left alone, float32 and float64 part by less than 1e-3 in an episode."""
+    """From the same state to the same state; left alone, float32 and float64 part by less than 5e-3 in an episode."""
     rng = np.random.default_rng(1)
     env = kind(seed=1)
     episodes = 0
@@ -75,8 +75,8 @@ def test_twin_and_kernel_start_and_step_alike():
             action = array("f", rng.uniform(-2, 2, 1))
             kernel.step(action)
             twin.step(action)
-            np.testing.assert_allclose(kernel.obs, twin.obs, atol=1e-3, rtol=0)
-            assert kernel.reward[0] == pytest.approx(twin.reward[0], abs=1e-3)
+            np.testing.assert_allclose(kernel.obs, twin.obs, atol=5e-3, rtol=0)
+            assert kernel.reward[0] == pytest.approx(twin.reward[0], abs=5e-3)
         assert twin.truncated
 
 

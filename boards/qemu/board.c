@@ -9,6 +9,50 @@
 #include "shared/runtime/pyexec.h"
 #include "uart.h"
 
+// --- sleeping -----------------------------------------------------------------------------------------------------
+// A prompt that polls would keep one of the desktop's cores busy. Interrupts stay masked: a pending one only ends the sleep.
+
+#if defined(__arm__)
+#define UART_CTRL (*(volatile uint32_t *)0x40004008)
+#define UART_INTSTATUS (*(volatile uint32_t *)0x4000400c)
+#define NVIC_ISER (*(volatile uint32_t *)0xe000e100)
+#define NVIC_ICPR (*(volatile uint32_t *)0xe000e280)
+#define UART_STATE_RXFULL (1 << 1)
+#define UART_STATE (*(volatile uint32_t *)0x40004004)
+
+static void sleep_init(void) {
+    __asm volatile("cpsid i");
+    UART_CTRL |= 1 << 3; // interrupt on reception: number 0
+    NVIC_ISER = 1;
+}
+
+static void sleep_until_input(void) {
+    UART_INTSTATUS = 2;
+    NVIC_ICPR = 1;
+    if (!(UART_STATE & UART_STATE_RXFULL)) {
+        __asm volatile("dsb\n wfi");
+    }
+}
+#else
+#define PLIC(offset) (*(volatile uint32_t *)(0x0c000000 + (offset)))
+#define UART_INTERRUPT 10
+
+static void sleep_init(void) {
+    *(volatile uint8_t *)0x10000001 = 1; // interrupt on reception
+    PLIC(4 * UART_INTERRUPT) = 1;        // its priority
+    PLIC(0x2000) = 1 << UART_INTERRUPT;  // machine mode of the first core gets it
+    PLIC(0x200000) = 0;                  // whatever its priority
+    __asm volatile("csrw mie, %0" ::"r"(1 << 11));
+}
+
+static void sleep_until_input(void) {
+    PLIC(0x200004) = PLIC(0x200004); // claim and complete
+    if (!(*(volatile uint8_t *)0x10000005 & 1)) {
+        __asm volatile("wfi");
+    }
+}
+#endif
+
 // --- starting -----------------------------------------------------------------------------------------------------
 
 void __real_uart_init(void);
@@ -25,6 +69,7 @@ void __wrap_uart_init(void) {
     *(volatile uint32_t *)0x40000000 = 1;          // run
 #endif
     __real_uart_init();
+    sleep_init();
 }
 
 // The emulator writes here how many bytes of heap it wants, see picorl_host/emulator.py; 0 means all there are.
@@ -135,7 +180,11 @@ void picorl_board_poll(void) {
 
 int __wrap_uart_rx_chr(void) {
     if (!input_length) {
-        return __real_uart_rx_chr();
+        int c = __real_uart_rx_chr();
+        if (c < 0) {
+            sleep_until_input();
+        }
+        return c;
     }
     int c = input[input_first++ % sizeof(input)];
     input_length--;

@@ -23,20 +23,44 @@ INLINE uint32_t layer_params(const int32_t *layer) {
 
 #if PICORL_W == 1
 // One output of one row of a narrow layer.
-NOINLINE float narrow_sum(const float *x, const float *w, uint32_t inputs, uint32_t outputs, float bias) {
+INLINE float narrow_sum_of(const float *x, const float *w, uint32_t inputs, const uint32_t outputs, float bias) {
     float lane[LANES];
-    for (uint32_t k = 0; k < LANES; k++) {
+    UNROLL for (uint32_t k = 0; k < LANES; k++) {
         lane[k] = 0;
     }
-    for (uint32_t i = 0; i < inputs; i++) {
-        lane[i % LANES] = v_fma(x[i], w[(size_t)i * outputs], lane[i % LANES]);
+    uint32_t rest = inputs;
+    _Pragma("GCC unroll 1") for (; rest >= LANES; rest -= LANES) {
+        UNROLL for (uint32_t k = 0; k < LANES; k++) {
+            lane[k] = v_fma(*x++, *w, lane[k]);
+            w += outputs;
+        }
     }
-    for (uint32_t half = LANES / 2; half; half /= 2) {
-        for (uint32_t k = 0; k < half; k++) {
+    UNROLL for (uint32_t k = 0; k < LANES; k++) {
+        if (k < rest) {
+            lane[k] = v_fma(*x++, *w, lane[k]);
+            w += outputs;
+        }
+    }
+    UNROLL for (uint32_t half = LANES / 2; half; half /= 2) {
+        UNROLL for (uint32_t k = 0; k < half; k++) {
             lane[k] += lane[k + half];
         }
     }
     return bias + lane[0];
+}
+
+// For each number of outputs, because distances that the compiler knows are free.
+NOINLINE float narrow_sum(const float *x, const float *w, uint32_t inputs, uint32_t outputs, float bias) {
+    switch (outputs) {
+        case 1:
+            return narrow_sum_of(x, w, inputs, 1, bias);
+        case 2:
+            return narrow_sum_of(x, w, inputs, 2, bias);
+        case 3:
+            return narrow_sum_of(x, w, inputs, 3, bias);
+        default:
+            return narrow_sum_of(x, w, inputs, 4, bias);
+    }
 }
 
 INLINE void narrow_forward(layer_shape s, const float *params, const float *x, float *out, uint32_t rows) {
@@ -115,6 +139,7 @@ INLINE void wide_forward(
         .b_step = s.outputs,
         .b_column = 1,
         .c_row = s.outputs,
+        .c_column = 1,
         .rows = rows,
         .columns = s.outputs,
         .steps = s.inputs,
@@ -165,6 +190,7 @@ INLINE void bias_gradient(layer_shape s, const float *delta, float *grad, uint32
         .c = grad,
         .b_step = s.outputs,
         .b_column = 1,
+        .c_column = 1,
         .rows = 1,
         .columns = s.outputs,
         .steps = rows,
@@ -186,6 +212,7 @@ INLINE void wide_weight_gradient(
         .b_step = s.outputs,
         .b_column = 1,
         .c_row = s.outputs,
+        .c_column = 1,
         .rows = s.inputs,
         .columns = s.outputs,
         .steps = rows,
@@ -196,35 +223,48 @@ INLINE void wide_weight_gradient(
     product_run(&p);
 }
 
-#if PICORL_W > 1
-// The same for few outputs, turned: lanes are inputs.
+// The same for few outputs, turned: rows of the product are outputs and its columns inputs.
+INLINE product narrow_weights(layer_shape s, const float *x, const float *delta, float *grad, uint32_t rows) {
+    product p = {
+        .a = delta,
+        .b = x,
+        .c = grad,
+        .a_row = 1,
+        .a_step = s.outputs,
+        .b_step = s.inputs,
+        .b_column = 1,
+        .c_row = 1,
+        .c_column = s.outputs,
+        .rows = s.outputs,
+        .columns = s.inputs,
+        .steps = rows,
+        .start = START_STORED,
+        .finish = FINISH_STORE,
+    };
+    return p;
+}
+
+#if PICORL_W == 1
+INLINE void narrow_weight_gradient(layer_shape s, const float *x, const float *delta, float *grad, uint32_t rows) {
+    product p = narrow_weights(s, x, delta, grad, rows);
+    product_run(&p);
+}
+#else
 NOINLINE void narrow_weight_gradient(layer_shape s, const float *x, const float *delta, float *grad, uint32_t rows) {
     float part[NARROW][DENSE_COLUMNS];
+    product p = narrow_weights(s, x, delta, part[0], rows);
+    p.c_row = DENSE_COLUMNS;
     for (uint32_t first = 0; first < s.inputs; first += DENSE_COLUMNS) {
-        uint32_t columns = least(s.inputs - first, DENSE_COLUMNS);
+        p.b = x + first;
+        p.columns = least(s.inputs - first, DENSE_COLUMNS);
         float *to = grad + (size_t)first * s.outputs;
-        for (uint32_t i = 0; i < columns; i++) {
+        for (uint32_t i = 0; i < p.columns; i++) {
             for (uint32_t o = 0; o < s.outputs; o++) {
                 part[o][i] = to[i * s.outputs + o];
             }
         }
-        product p = {
-            .a = delta,
-            .b = x + first,
-            .c = part[0],
-            .a_row = 1,
-            .a_step = s.outputs,
-            .b_step = s.inputs,
-            .b_column = 1,
-            .c_row = DENSE_COLUMNS,
-            .rows = s.outputs,
-            .columns = columns,
-            .steps = rows,
-            .start = START_STORED,
-            .finish = FINISH_STORE,
-        };
         product_run(&p);
-        for (uint32_t i = 0; i < columns; i++) {
+        for (uint32_t i = 0; i < p.columns; i++) {
             for (uint32_t o = 0; o < s.outputs; o++) {
                 to[i * s.outputs + o] = part[o][i];
             }
@@ -235,12 +275,9 @@ NOINLINE void narrow_weight_gradient(layer_shape s, const float *x, const float 
 
 INLINE void weight_gradient(
     layer_shape s, const float *x, const float *delta, float *grad, uint32_t rows, int many_zeros) {
-#if PICORL_W > 1
     if (s.outputs <= NARROW) {
         narrow_weight_gradient(s, x, delta, grad, rows);
-    } else
-#endif
-    {
+    } else {
         wide_weight_gradient(s, x, delta, grad, rows, many_zeros);
     }
     bias_gradient(s, delta, grad + (size_t)s.inputs * s.outputs, rows);
@@ -326,6 +363,7 @@ NOINLINE void input_gradient(
         .b_step = 1,
         .b_column = s.outputs,
         .c_row = s.inputs,
+        .c_column = 1,
         .rows = rows,
         .columns = s.inputs,
         .steps = s.outputs,

@@ -24,10 +24,14 @@ static const variant variants[] = {
 #if defined(__x86_64__)
     {"avx512", &picorl_variant_avx512, CPU_AVX512, 1},
     {"avx2", &picorl_variant_avx2, CPU_AVX2, 1},
+#ifndef PICORL_FEW_VARIANTS // those that are chosen on their own
     {"avx512-unfused", &picorl_variant_avx512_unfused, CPU_AVX512, 0},
     {"avx2-unfused", &picorl_variant_avx2_unfused, CPU_AVX2, 0},
+#endif
     {"baseline-unfused", &picorl_variant_baseline_unfused, CPU_ANY, 0},
+#ifndef PICORL_FEW_VARIANTS
     {"baseline", &picorl_variant_baseline, CPU_ANY, 1},
+#endif
 #elif defined(__aarch64__)
     {"neon", &picorl_variant_neon, CPU_ANY, 1},
     {"neon-unfused", &picorl_variant_neon_unfused, CPU_ANY, 0},

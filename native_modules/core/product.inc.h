@@ -10,7 +10,7 @@ typedef struct product {
     float *c;
     uint32_t a_row, a_step; // distances: from row to row of the result, and from step to step of the sum
     uint32_t b_step, c_row;
-    uint32_t b_column; // 1 but for one lane: several lanes want the columns side by side
+    uint32_t b_column, c_column; // 1 but for one lane: several lanes want the columns side by side
     uint32_t rows, columns, steps;
     int many_zeros;    // a comes out of a ReLU
     const float *bias; // START_BIAS
@@ -42,7 +42,7 @@ INLINE vf derive(vf delta, vf out, int32_t activation) {
     }
 }
 
-#define UNROLL _Pragma("GCC unroll 8")
+#define UNROLL _Pragma("GCC unroll 16")
 
 #if PICORL_W == 1
 #include "product_scalar.inc.h"

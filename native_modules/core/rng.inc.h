@@ -18,7 +18,7 @@ INLINE void threefry_rounds(vu *x, vu *y, int a, int b, int c, int d) {
 }
 
 // Words 0 and 1 of the blocks of `rows` in the current step.
-INLINE void rng_blocks(const uint32_t *rng, vu rows, vu *word0, vu *word1) {
+ELEMENTARY void rng_blocks(const uint32_t *rng, vu rows, vu *word0, vu *word1) {
     uint32_t key[3] = {rng[RNG_SEED], rng[RNG_STREAM], rng[RNG_SEED] ^ rng[RNG_STREAM] ^ 0x1bd11bda};
     vu x = v_set_bits(rng[RNG_STEP] + key[0]);
     vu y = rows + key[1];

@@ -269,7 +269,11 @@ INLINE vf v_sqrt(vf x) {
 }
 
 INLINE vf v_abs(vf x) {
+#if PICORL_W == 1
+    return __builtin_fabsf(x);
+#else
     return v_of_bits(v_bits(x) & ~SIGN_BIT);
+#endif
 }
 
 // --- choosing -----------------------------------------------------------------------------------------------------

@@ -1,0 +1,3 @@
+# Firmware with picorl.
+include("stock_manifest.py")
+include("../../device/manifest.py")
