@@ -15,7 +15,7 @@ k = kernels.backend
 
 
 class Numbers:
-    """Multiples of 2^-15, so that floats are the same everywhere."""
+    """Multiples of 2^-15 and scales of few bits, so that floats are the same everywhere: boards read decimals differently."""
 
     def __init__(self, seed):
         self.state = seed
@@ -59,15 +59,15 @@ def network(name, z):
 
 
 def optimiser(name, z):
-    hyper = array("f", (0.001, 0.9, 0.999, 1e-7))
-    state = array("f", (0.9, 0.999, 0.01, 31.6))
+    hyper = array("f", (0.0009765625, 0.90625, 0.9990234375, 2**-23))
+    state = array("f", (0.90625, 0.9990234375, 0.0078125, 31.625))
     if name == "adam_advance":
         return (hyper, state)
     if name == "apply_delta":
         return (z.floats(38), z.floats(38), 3, 35)
     if name == "polyak":
-        return (z.floats(38), z.floats(38), array("f", [0.005]), 3, 35)
-    rest = (z.floats(38), z.floats(38, 0.1), z.positive(38, 0.01), hyper, state, 3, 35)
+        return (z.floats(38), z.floats(38), array("f", [0.0048828125]), 3, 35)
+    rest = (z.floats(38), z.floats(38, 0.125), z.positive(38, 0.0078125), hyper, state, 3, 35)
     return ((z.floats(38),) if name == "adam" else ()) + rest
 
 
@@ -91,7 +91,7 @@ def acting(name, z):
     if name == "uniform_action":
         return (rng(), scaling, zeros(2), 2)
     if name == "deterministic_action":
-        return (z.floats(2), z.floats(2), array("f", [0.1]), scaling, zeros(2), 2)
+        return (z.floats(2), z.floats(2), array("f", [0.125]), scaling, zeros(2), 2)
     return (z.floats(4), z.floats(2), scaling, zeros(2), 2)
 
 
@@ -100,14 +100,14 @@ def policy(name, z):
     if name == "gaussian_head":
         return (head, noise, action, 5, 2, zeros(7), 2, 2, 5)
     if name == "smoothed_action":
-        return (z.floats(14), noise, array("f", (0.2, 0.25)), action, 5, 2, 2, 2, 5)
-    return (head, noise, action, 5, 2, z.floats(25), z.floats(25), array("f", (0.99, 0.2)), zeros(28), 2, 2, 5, 9)
+        return (z.floats(14), noise, array("f", (0.203125, 0.25)), action, 5, 2, 2, 2, 5)
+    return (head, noise, action, 5, 2, z.floats(25), z.floats(25), array("f", (0.9921875, 0.203125)), zeros(28), 2, 2, 5, 9)
 
 
 def losses(name, z):
     if name == "td_target":
         done = array("f", z.bits(9))
-        return (z.floats(9), done, z.floats(9), z.floats(9), z.floats(9), array("f", (0.99, 0.2)), zeros(9), 2, 7)
+        return (z.floats(9), done, z.floats(9), z.floats(9), z.floats(9), array("f", (0.9921875, 0.203125)), zeros(9), 2, 7)
     if name == "mse_delta":
         return (z.floats(9), z.floats(9), zeros(9), z.floats(1), 2, 7, 9)
     if name == "policy_delta":
@@ -115,7 +115,7 @@ def losses(name, z):
     if name == "temperature_grad":
         return (z.floats(1), z.floats(33), array("f", [-1]), z.floats(1), 33)
     if name == "log_temperature":
-        return (array("f", (0.99, 0.5)), zeros(1))
+        return (array("f", (0.9921875, 0.5)), zeros(1))
     return (z.floats(1), zeros(2))
 
 
@@ -134,7 +134,7 @@ def moves(name, z):
 
 
 def pendulum(name, z):
-    state = z.floats(10, 3.1)
+    state = z.floats(10, 3.125)
     if name == "pendulum_reset":
         return (rng(), state, zeros(15), 1, 4)
     if name == "pendulum_observe":

@@ -11,7 +11,13 @@ import picorl
 from picorl.envs import Pendulum
 
 SCRIPT = (Path(__file__).parent / "device_agents.py").read_text()
-SMALL_SETTING = dict(hidden=(64, 64), batch_size=100, replay_capacity=10_000, seed=0)
+# What a target trains, by its size: options, steps. Updates begin after 100 steps, on the small ones after 20.
+SETTINGS = {
+    "large": (dict(hidden=(64, 64), batch_size=100, replay_capacity=10_000, seed=0), 1000),
+    "medium": (dict(hidden=(32, 32), batch_size=32, replay_capacity=1000, seed=0), 300),
+    "small": (dict(hidden=(8, 8), batch_size=8, replay_capacity=200, warmup_steps=20, seed=0), 50),
+}
+DEFAULT, _ = SETTINGS["large"]
 TINY = dict(hidden=(8, 8), batch_size=8, replay_capacity=300, warmup_steps=20, seed=0)
 
 
@@ -47,32 +53,46 @@ def same_class(native):
 
 
 @pytest.mark.parametrize("algorithm", ("SAC", "TD3"))
-def test_1000_steps_give_the_desktops_bits(same_class, algorithm):
-    expected = desktop_crc(algorithm, SMALL_SETTING, 1000)
-    assert on(same_class, algorithm, SMALL_SETTING, "crc", 1000) == f"crc {expected}\n"
+def test_a_run_gives_the_desktops_bits(same_class, algorithm):
+    options, steps = SETTINGS[same_class.size]
+    expected = desktop_crc(algorithm, options, steps)
+    assert on(same_class, algorithm, options, "crc", steps) == f"crc {expected}\n"
+
+
+@pytest.mark.size("medium")
+def test_300_steps_of_the_default_size_give_the_desktops_bits(same_class):
+    expected = desktop_crc("SAC", DEFAULT, 300)
+    assert on(same_class, "SAC", DEFAULT, "crc", 300) == f"crc {expected}\n"
 
 
 @pytest.mark.parametrize("algorithm", ("SAC", "TD3"))
-def test_save_load_and_1000_more_give_the_bits_of_2000_straight(same_class, algorithm):
-    expected = desktop_crc(algorithm, SMALL_SETTING, 2000)
-    out = on(same_class, algorithm, SMALL_SETTING, "resumed", 2000, "full.safetensors")
+def test_save_load_and_as_many_steps_more_give_the_bits_of_a_straight_run(same_class, algorithm):
+    options, steps = SETTINGS[same_class.size]
+    steps = 44 if same_class.size == "small" else 2 * steps
+    expected = desktop_crc(algorithm, options, steps)
+    out = on(same_class, algorithm, options, "resumed", steps, "full.safetensors")
     assert out == f"crc {expected}\n"
 
 
+@pytest.mark.size("medium")
 @pytest.mark.parametrize("algorithm", ("SAC", "TD3"))
 def test_work_in_chunks_of_8_rows_gives_the_bits_of_whole_updates(same_class, algorithm):
-    expected = desktop_crc(algorithm, SMALL_SETTING, 1000)
-    out = on(same_class, algorithm, {**SMALL_SETTING, "chunk": 8}, "pieces", 1000)
+    options, steps = SETTINGS[same_class.size]
+    expected = desktop_crc(algorithm, options, steps)
+    out = on(same_class, algorithm, {**options, "chunk": 8}, "pieces", steps)
     assert out == f"crc {expected}\n"
 
 
 @pytest.mark.parametrize("algorithm", ("SAC", "TD3"))
 def test_nothing_is_allocated(native, algorithm):
-    out = on(native, algorithm, {**SMALL_SETTING, "chunk": 16}, "allocations", 250).split("\n")
+    options, steps = SETTINGS[native.size]
+    chunk = options["batch_size"] // 4
+    out = on(native, algorithm, {**options, "chunk": chunk}, "allocations", steps // 2).split("\n")
     names = ("act", "predict", "step", "observe", "restart", "update", "work", "update", "warm_up")
     assert out[:-1] == [f"clean {name}" for name in names]
 
 
+@pytest.mark.size("medium")
 @pytest.mark.parametrize("algorithm", ("SAC", "TD3"))
 def test_an_interrupted_update_leaves_an_agent_that_goes_on(target, algorithm):
     options = {**TINY, "policy_delay": 1} if algorithm == "TD3" else TINY
@@ -80,12 +100,14 @@ def test_an_interrupted_update_leaves_an_agent_that_goes_on(target, algorithm):
     assert out == "interrupted\nupdates 10\n"
 
 
+@pytest.mark.size("medium")
 @pytest.mark.parametrize("algorithm", ("SAC", "TD3"))
 def test_checkpoints_resume_on_the_target_itself(target, algorithm):
     straight = on(target, algorithm, TINY, "crc", 60)
     assert on(target, algorithm, TINY, "resumed", 60, "full.safetensors") == straight
 
 
+@pytest.mark.size("medium")
 def test_a_checkpoint_of_the_target_opens_on_the_desktop(target, tmp_path):
     on(target, "SAC", TINY, "resumed", 60, "full.safetensors")
     (tmp_path / "full.safetensors").write_bytes(target.fetch("full.safetensors"))

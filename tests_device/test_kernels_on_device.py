@@ -1,5 +1,6 @@
 """The kernels on a target against the same kernels on the desktop: the same bits, the same words about bad input."""
 
+import functools
 import importlib.util
 import os
 import subprocess
@@ -19,6 +20,12 @@ DESKTOP = "_picorl" if importlib.util.find_spec("_picorl") else "picorl_numpy"
 
 def program(mode, backend=None, variant=None):
     return f"BACKEND = {backend!r}; VARIANT = {variant!r}; MODE = {mode!r}\n" + SCRIPT
+
+
+@functools.cache
+def numbers(target):
+    """Run once for several tests: it takes a slow target half a minute."""
+    return target.run(program("numbers"))
 
 
 def on_desktop(mode, backend, variant=None):
@@ -61,22 +68,23 @@ def same_class(fused):
 
 
 def test_target_has_the_backend_it_should(target):
-    (name, _, _, abi), _ = parse(target.run(program("numbers")))
+    (name, _, _, abi), _ = parse(numbers(target))
     assert name == ("_picorl" if target.native else "python")
     assert int(abi) == table().ABI
 
 
 def test_script_runs_every_kernel(target):
-    _, lines = parse(target.run(program("numbers")))
+    _, lines = parse(numbers(target))
     ran = {line.split()[1] for line in lines if line.startswith("result")}
     assert ran == {kernel.name for kernel in table().KERNELS}
 
 
 def test_native_kernels_give_the_desktops_bits(native):
-    (_, _, fused, _), lines = parse(native.run(program("numbers")))
+    (_, _, fused, _), lines = parse(numbers(native))
     assert lines == on_desktop("numbers", "_picorl", same_class(fused))[1]
 
 
+@pytest.mark.size("medium")
 def test_plain_python_kernels_agree_with_the_desktop(target):
     _, lines = parse(target.run(program("numbers", "python")))
     _, wanted = on_desktop("numbers", DESKTOP)
@@ -92,6 +100,7 @@ def test_plain_python_kernels_agree_with_the_desktop(target):
             assert x == pytest.approx(y, rel=3e-5, abs=3e-6 * scale), got
 
 
+@pytest.mark.size("medium")
 @pytest.mark.parametrize("backend", ["_picorl", "python"])
 def test_bad_arguments_are_refused_in_the_desktops_words(target, backend):
     if backend == "_picorl" and not target.native:
@@ -116,3 +125,4 @@ def test_failing_program_raises_with_what_it_said(target):
 
 def test_files_lie_beside_the_program(target):
     assert target.run("print(open('numbers.txt').read())", files=[("numbers.txt", b"1 2 3")]).strip() == "1 2 3"
+    assert target.fetch("numbers.txt") == b"1 2 3"

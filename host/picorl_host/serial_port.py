@@ -20,7 +20,7 @@ from mpremote.transport_serial import SerialTransport
 PATIENCE = 20
 
 # Seconds after which a board that was asked for a file or a value is stuck: erasing flash, and emulators, take their time.
-_STUCK = 60
+_STUCK = 120
 
 # Bytes of a file that go over at a time; a board needs some three times as much heap for them.
 _CHUNK = 1024
@@ -212,8 +212,8 @@ class Device:
             self._read_to_eof(None, PATIENCE)
             self._read_to_eof(None, PATIENCE)
 
-    def _ask(self, source):
-        """As exec, for what every board does in moments."""
+    def ask(self, source):
+        """As exec, for what every board does in moments: a board that does not raises PortError."""
         try:
             return self.exec(source, timeout=_STUCK)
         except TimeoutError:
@@ -221,30 +221,30 @@ class Device:
 
     def eval(self, expression):
         """The value of a Python expression there, if it is a literal."""
-        return ast.literal_eval(self._ask(f"print(repr({expression}))").strip())
+        return ast.literal_eval(self.ask(f"print(repr({expression}))").strip())
 
     def put(self, path, content, on_progress=None):
         """Write bytes to a file there; on_progress(written, total) is called now and then."""
-        self._ask(f"from binascii import a2b_base64 as _a\n_f = open({path!r}, 'wb')\n_w = _f.write")
+        self.ask(f"from binascii import a2b_base64 as _a\n_f = open({path!r}, 'wb')\n_w = _f.write")
         for start in range(0, len(content), _CHUNK):
             piece = content[start : start + _CHUNK]
-            self._ask(f"_w(_a({binascii.b2a_base64(piece, newline=False)!r}))")
+            self.ask(f"_w(_a({binascii.b2a_base64(piece, newline=False)!r}))")
             if on_progress:
                 on_progress(start + len(piece), len(content))
-        self._ask("_f.close()\ndel _a, _f, _w")
+        self.ask("_f.close()\ndel _a, _f, _w")
 
     def get(self, path):
         """The bytes of a file there."""
-        self._ask(f"_f = open({path!r}, 'rb')")
+        self.ask(f"_f = open({path!r}, 'rb')")
         content = bytearray()
         while piece := self.eval(f"_f.read({_CHUNK})"):
             content += piece
-        self._ask("_f.close()\ndel _f")
+        self.ask("_f.close()\ndel _f")
         return bytes(content)
 
     def files(self, folder):
         """{path: bytes} of all files in a folder and below; nothing when there is no such folder."""
-        return dict(ast.literal_eval(f"[{self._ask(_LIST + f'_list({folder!r})')}]"))
+        return dict(ast.literal_eval(f"[{self.ask(_LIST + f'_list({folder!r})')}]"))
 
     def exists(self, path):
         """Whether there is a file or a folder of this name."""
@@ -262,12 +262,12 @@ class Device:
 
     def rename(self, old, new):
         """Give a file another name; a file that has it already is replaced."""
-        self._ask(f"import os\nos.rename({old!r}, {new!r})")
+        self.ask(f"import os\nos.rename({old!r}, {new!r})")
 
     def _tried(self, harmless, source):
         """Run source; False when it ends with this OSError."""
         try:
-            self._ask(source)
+            self.ask(source)
         except DeviceError as error:
             if error.errno != getattr(errno, harmless):
                 raise
@@ -277,7 +277,7 @@ class Device:
     def holds(self, path, content):
         """Whether the file has this content, by a checksum that is computed there where the firmware can."""
         try:
-            kind, found = ast.literal_eval(self._ask(_CHECKSUM + f"print(_sum({path!r}))\ndel _sum"))
+            kind, found = ast.literal_eval(self.ask(_CHECKSUM + f"print(_sum({path!r}))\ndel _sum"))
         except DeviceError as error:
             if error.errno == errno.ENOENT:
                 return False

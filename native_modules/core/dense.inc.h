@@ -22,52 +22,74 @@ INLINE uint32_t layer_params(const int32_t *layer) {
 // --- forward ------------------------------------------------------------------------------------------------------
 
 #if PICORL_W == 1
-// One output of one row of a narrow layer.
-INLINE float narrow_sum_of(const float *x, const float *w, uint32_t inputs, const uint32_t outputs, float bias) {
-    float lane[LANES];
-    UNROLL for (uint32_t k = 0; k < LANES; k++) {
-        lane[k] = 0;
+INLINE void fold_lanes(float *lane, const uint32_t half) {
+    UNROLL for (uint32_t k = 0; k < half; k++) {
+        lane[k] += lane[k + half];
     }
-    uint32_t rest = inputs;
-    _Pragma("GCC unroll 1") for (; rest >= LANES; rest -= LANES) {
+}
+
+INLINE float sum_of_lanes(float *lane) {
+    fold_lanes(lane, 8);
+    fold_lanes(lane, 4);
+    fold_lanes(lane, 2);
+    return lane[0] + lane[1];
+}
+
+// A row of a narrow layer before its activation. `inputs` is a multiple of LANES and `outputs` a constant.
+INLINE void narrow_row_of(
+    const float *x, const float *w, const float *bias, float *out, uint32_t inputs, const uint32_t outputs) {
+    const float *end = x + inputs;
+    _Pragma("GCC unroll 1") for (uint32_t o = 0; o < outputs; o++) {
+        float lane[LANES];
         UNROLL for (uint32_t k = 0; k < LANES; k++) {
-            lane[k] = v_fma(*x++, *w, lane[k]);
-            w += outputs;
+            lane[k] = 0;
         }
-    }
-    UNROLL for (uint32_t k = 0; k < LANES; k++) {
-        if (k < rest) {
-            lane[k] = v_fma(*x++, *w, lane[k]);
-            w += outputs;
+        const float *weights = w++;
+        for (const float *from = x; from != end; from += LANES) {
+            UNROLL for (uint32_t k = 0; k < LANES; k++) {
+                lane[k] = v_fma(from[k], weights[k * outputs], lane[k]);
+            }
+            weights += LANES * outputs;
         }
-    }
-    UNROLL for (uint32_t half = LANES / 2; half; half /= 2) {
-        UNROLL for (uint32_t k = 0; k < half; k++) {
-            lane[k] += lane[k + half];
-        }
-    }
-    return bias + lane[0];
-}
-
-// For each number of outputs, because distances that the compiler knows are free.
-NOINLINE float narrow_sum(const float *x, const float *w, uint32_t inputs, uint32_t outputs, float bias) {
-    switch (outputs) {
-        case 1:
-            return narrow_sum_of(x, w, inputs, 1, bias);
-        case 2:
-            return narrow_sum_of(x, w, inputs, 2, bias);
-        case 3:
-            return narrow_sum_of(x, w, inputs, 3, bias);
-        default:
-            return narrow_sum_of(x, w, inputs, 4, bias);
+        *out++ = *bias++ + sum_of_lanes(lane);
     }
 }
 
-INLINE void narrow_forward(layer_shape s, const float *params, const float *x, float *out, uint32_t rows) {
-    const float *bias = params + (size_t)s.inputs * s.outputs;
-    for (uint32_t r = 0; r < rows; r++, x += s.inputs, out += s.outputs) {
-        for (uint32_t o = 0; o < s.outputs; o++) {
-            out[o] = activate(narrow_sum(x, params + o, s.inputs, s.outputs, bias[o]), s.activation);
+// The same for any number of inputs.
+NOINLINE void narrow_row_of_any(
+    const float *x, const float *w, const float *bias, float *out, uint32_t inputs, uint32_t outputs) {
+    for (uint32_t o = 0; o < outputs; o++) {
+        float lane[LANES];
+        for (uint32_t k = 0; k < LANES; k++) {
+            lane[k] = 0;
+        }
+        for (uint32_t i = 0; i < inputs; i++) {
+            lane[i % LANES] = v_fma(x[i], w[(size_t)i * outputs + o], lane[i % LANES]);
+        }
+        out[o] = bias[o] + sum_of_lanes(lane);
+    }
+}
+
+NOINLINE void narrow_row(
+    const float *x, const float *w, const float *bias, float *out, uint32_t inputs, uint32_t outputs) {
+    if (inputs % LANES) {
+        narrow_row_of_any(x, w, bias, out, inputs, outputs);
+    } else if (outputs == 1) { // distances that the compiler knows are free
+        narrow_row_of(x, w, bias, out, inputs, 1);
+    } else if (outputs == 2) {
+        narrow_row_of(x, w, bias, out, inputs, 2);
+    } else if (outputs == 3) {
+        narrow_row_of(x, w, bias, out, inputs, 3);
+    } else {
+        narrow_row_of(x, w, bias, out, inputs, 4);
+    }
+}
+
+NOINLINE void narrow_forward(layer_shape s, const float *params, const float *x, float *out, uint32_t rows) {
+    for (uint32_t r = 0; r < rows; r++, x += s.inputs) {
+        narrow_row(x, params, params + (size_t)s.inputs * s.outputs, out, s.inputs, s.outputs);
+        _Pragma("GCC unroll 1") for (uint32_t o = 0; o < s.outputs; o++, out++) {
+            *out = s.activation == PICORL_IDENTITY ? v_flush(*out) : activate_other(*out, s.activation);
         }
     }
 }

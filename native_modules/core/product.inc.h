@@ -42,7 +42,7 @@ INLINE vf derive(vf delta, vf out, int32_t activation) {
     }
 }
 
-#define UNROLL _Pragma("GCC unroll 16")
+#define UNROLL _Pragma("GCC unroll 24")
 
 #if PICORL_W == 1
 #include "product_scalar.inc.h"

@@ -14,14 +14,40 @@ typedef enum product_kind { FORWARD, WEIGHTS, INPUTS } product_kind;
 // Keeps GCC from deriving one pointer from another, which takes more registers than there are.
 #define OWN_REGISTER(pointer) __asm__("" : "+r"(pointer))
 
+// The constants of relu_with and derive_with, in registers: GCC would load them again for each use.
+typedef struct constants {
+    float least, zero;
+} constants;
+
+INLINE constants constants_in_registers(void) {
+    constants k = {FLOAT_MIN, 0};
+#if defined(__arm__) && TILE_ROWS > 1
+    __asm__("" : "+t"(k.least), "+t"(k.zero));
+#endif
+    return k;
+}
+
+INLINE float relu_with(constants k, float x) {
+    return x >= k.least ? x : k.zero;
+}
+
+INLINE float relu_derivative_with(constants k, float delta, float out) {
+    delta = v_abs(delta) < k.least ? k.zero : delta;
+    return out > k.zero ? delta : k.zero;
+}
+
 INLINE int is_zero(float x) {
     return bits_of_float(x) << 1 == 0;
+}
+
+NOINLINE float activate_other(float x, int32_t activation) {
+    return activate(x, activation);
 }
 
 NOINLINE float finish_sum(const product *p, float sum, float before) {
     switch (p->finish) {
         case FINISH_ACTIVATION:
-            return activate(sum, p->activation);
+            return activate_other(sum, p->activation);
         case FINISH_DERIVATIVE:
             return derive(v_flush(sum), before, p->activation);
         default:
@@ -116,14 +142,15 @@ INLINE void tile_finish(const product *p, const tile *t, float *c, const uint32_
         finish_others(p, sum, c, R);
         return;
     }
+    constants k = constants_in_registers();
     size_t c_row = p->c_row;
     UNROLL for (uint32_t r = 0; r < R; r++, c += c_row) {
         UNROLL for (uint32_t v = 0; v < TILE_COLUMNS; v++) {
             float y = t->sum[r][v];
             if (kind == FORWARD) {
-                y = activate(y, PICORL_RELU);
+                y = relu_with(k, y);
             } else if (kind == INPUTS) {
-                y = derive(v_flush(y), c[v], PICORL_RELU);
+                y = relu_derivative_with(k, y, c[v]);
             }
             c[v] = y;
         }
@@ -172,82 +199,135 @@ NOINLINE uint32_t inputs_tiles(const product *p) {
     return product_tiles(p, row, 2, INPUTS);
 }
 
-#define ROW_COLUMNS 16
-#define ROW_STEPS 64 // a multiple of 2
+// --- a row by itself, as when acting ---
+
+#define ROW_COLUMNS 24 // at most in one go
+#define ROW_STEPS 64   // a multiple of 2
 
 typedef struct live_step {
     float x;
     const float *b;
 } live_step;
 
-INLINE void add_live_step(float *sum, const live_step *live, uint32_t column) {
-    float x = live->x;
-    const float *b = live->b + column;
-    OWN_REGISTER(b);
-    UNROLL for (uint32_t v = 0; v < ROW_COLUMNS; v++) {
+INLINE void row_start(float *sum, const float *start, const uint32_t C) {
+    UNROLL for (uint32_t v = 0; v < C; v++) {
+        sum[v] = start[v];
+    }
+}
+
+INLINE void row_step(float *sum, float x, const float *b, const uint32_t C) {
+    UNROLL for (uint32_t v = 0; v < C; v++) {
         sum[v] = v_fma(x, b[v], sum[v]);
     }
 }
 
-// ROW_COLUMNS sums of a row over the steps in `live`, an even number.
-NOINLINE void sums_of_live_steps(
-    const float *start, const live_step *live, const live_step *end, uint32_t column, float *c, int relu) {
-    float sum[ROW_COLUMNS];
-    UNROLL for (uint32_t v = 0; v < ROW_COLUMNS; v++) {
-        sum[v] = start[v];
-    }
-    while (live != end) {
-        add_live_step(sum, live, column);
-        add_live_step(sum, live + 1, column);
-        live += 2;
-        OWN_REGISTER(live);
-    }
+INLINE void row_finish(float *sum, float *c, int relu, const uint32_t C) {
     if (relu) {
-        UNROLL for (uint32_t v = 0; v < ROW_COLUMNS; v++) {
-            sum[v] = activate(sum[v], PICORL_RELU);
+        constants k = constants_in_registers();
+        UNROLL for (uint32_t v = 0; v < C; v++) {
+            sum[v] = relu_with(k, sum[v]);
         }
     }
-    UNROLL for (uint32_t v = 0; v < ROW_COLUMNS; v++) {
+    UNROLL for (uint32_t v = 0; v < C; v++) {
         c[v] = sum[v];
     }
 }
 
-// A row by itself, as when acting: the steps that are not zero are found once for all columns.
-// Returns how many columns are done.
-NOINLINE uint32_t forward_row(const product *p, uint32_t row) {
-    uint32_t columns = p->columns - p->columns % ROW_COLUMNS;
-    const float *a = p->a + (size_t)row * p->a_row;
-    const float *b = p->b;
+NOINLINE void sixteen_sums(const product *p, const float *a, uint32_t column, float *c, int relu) {
+    float sum[16];
+    row_start(sum, p->bias + column, 16);
+    const float *b = p->b + column;
     size_t b_step = p->b_step;
-    float *c = p->c + (size_t)row * p->c_row;
-    for (uint32_t first = 0; first < p->steps; first += ROW_STEPS) {
-        live_step live[ROW_STEPS];
-        live_step *end = live;
-        uint32_t steps = least(p->steps - first, ROW_STEPS);
-        for (uint32_t k = steps; k; k--) {
-            float x = *a++;
-            end->x = x;
-            end->b = b;
-            if (!is_zero(x)) {
-                end++;
-            }
-            b += b_step;
-        }
-        if ((end - live) % 2) {
-            end->x = 0;
-            end->b = p->b;
+    for (const float *end = a + p->steps; a != end; b += b_step) {
+        OWN_REGISTER(b);
+        row_step(sum, *a++, b, 16);
+    }
+    row_finish(sum, c, relu, 16);
+}
+
+// C sums over the steps in `live`, an even number.
+INLINE void sums_of_live_steps(
+    const float *start, const live_step *live, const live_step *end, uint32_t column, float *c, int relu, const uint32_t C) {
+    float sum[ROW_COLUMNS];
+    row_start(sum, start, C);
+    while (live != end) {
+        const float *b = live[0].b + column;
+        const float *next_b = live[1].b + column;
+        OWN_REGISTER(b);
+        OWN_REGISTER(next_b);
+        row_step(sum, live[0].x, b, C);
+        row_step(sum, live[1].x, next_b, C);
+        live += 2;
+    }
+    row_finish(sum, c, relu, C);
+}
+
+NOINLINE void sixteen_live_sums(
+    const float *start, const live_step *live, const live_step *end, uint32_t column, float *c, int relu) {
+    sums_of_live_steps(start, live, end, column, c, relu, 16);
+}
+
+NOINLINE void twentyfour_live_sums(
+    const float *start, const live_step *live, const live_step *end, uint32_t column, float *c, int relu) {
+    sums_of_live_steps(start, live, end, column, c, relu, 24);
+}
+
+// The steps of a row that are not zero, and perhaps one more that is.
+INLINE live_step *find_live_steps(const float *a, const float *b, size_t b_step, uint32_t steps, live_step *live) {
+    live_step *end = live;
+    const float *first = b;
+    _Pragma("GCC unroll 2") for (const float *last = a + steps; a != last; b += b_step) {
+        float x = *a++;
+        end->x = x;
+        end->b = b;
+        if (!is_zero(x)) {
             end++;
         }
-        int relu = first + steps == p->steps && p->activation == PICORL_RELU;
-        for (uint32_t column = 0; column < columns; column += ROW_COLUMNS) {
+    }
+    if ((end - live) % 2) {
+        end->x = 0;
+        end->b = first;
+        end++;
+    }
+    return end;
+}
+
+// Steps that are not zero are found once for all columns. Returns how many columns are done.
+NOINLINE uint32_t forward_live_row(const product *p, const float *a, float *c, int relu) {
+    uint32_t column = 0;
+    for (uint32_t first = 0; first < p->steps; first += ROW_STEPS) {
+        live_step live[ROW_STEPS];
+        uint32_t steps = least(p->steps - first, ROW_STEPS);
+        live_step *end = find_live_steps(a + first, p->b + (size_t)first * p->b_step, p->b_step, steps, live);
+        int last = relu && first + steps == p->steps;
+        uint32_t left = p->columns;
+        for (column = 0; left >= 16;) {
             const float *start = first ? c + column : p->bias + column;
-            sums_of_live_steps(start, live, end, column, c + column, relu);
+            uint32_t width = left < 24 || left == 32 ? 16 : 24;
+            (width == 16 ? sixteen_live_sums : twentyfour_live_sums)(start, live, end, column, c + column, last);
+            column += width;
+            left -= width;
         }
     }
-    for (uint32_t column = 0; p->activation != PICORL_RELU && column < columns; column++) {
-        c[column] = activate(c[column], p->activation);
+    return column;
+}
+
+INLINE uint32_t forward_row(const product *p, uint32_t row) {
+    const float *a = p->a + (size_t)row * p->a_row;
+    float *c = p->c + (size_t)row * p->c_row;
+    int relu = p->activation == PICORL_RELU;
+    uint32_t column = 0;
+    if (p->many_zeros) {
+        column = forward_live_row(p, a, c, relu);
+    } else {
+        for (; column + 16 <= p->columns; column += 16) {
+            sixteen_sums(p, a, column, c + column, relu);
+        }
     }
-    return columns;
+    for (uint32_t o = 0; !relu && o < column; o++) {
+        c[o] = activate_other(c[o], p->activation);
+    }
+    return column;
 }
 #endif
 
@@ -255,7 +335,7 @@ NOINLINE void product_run(const product *p) {
     uint32_t tiled_rows = 0;
 #if TILE_ROWS > 1
     if (p->start == START_BIAS) {
-        tiled_rows = forward_tiles(p);
+        tiled_rows = p->rows < TILE_ROWS ? 0 : forward_tiles(p);
     } else if (p->start == START_ZERO) {
         tiled_rows = inputs_tiles(p);
     } else if (p->a_row == 1 && p->c_column == 1) {

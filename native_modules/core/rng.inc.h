@@ -44,7 +44,7 @@ INLINE vf uniform_of_word(vu word) {
     return v_of_ints(word >> 8) * v_set(0x1p-23f) - v_set(1);
 }
 
-INLINE void rng_fill(uint32_t *rng, float *out, uint32_t count, int normal) {
+ELEMENTARY void rng_fill(uint32_t *rng, float *out, uint32_t count, int normal) {
     uint32_t half = (count + 1) / 2;
     for (uint32_t j = 0; j < half; j += PICORL_W) {
         vu word0, word1;

@@ -1,0 +1,66 @@
+"""Run a program on a board and hand on what it prints, as it comes."""
+
+import codecs
+from collections.abc import Callable
+from pathlib import Path
+
+from .runner import Problem, parse
+from .serial_port import Device, DeviceError
+
+
+class Lines:
+    """Cuts what arrives into lines: records go to on_record(record, line), all else to on_text at once, even half a line.
+
+    A line that begins like a record waits until it is complete.
+    """
+
+    def __init__(self, on_record, on_text):
+        self._on_record = on_record
+        self._on_text = on_text
+        self._decoder = codecs.getincrementaldecoder("utf-8")("replace")
+        self._waiting = ""
+        self._in_line = False  # a part of this line has been handed on
+
+    def feed(self, received, final=False):
+        text = self._waiting + self._decoder.decode(received, final)
+        *lines, self._waiting = text.replace("\r\n", "\n").split("\n")
+        for line in lines:
+            record = None if self._in_line else parse(line)
+            self._in_line = False
+            if record is None:
+                self._on_text(line + "\n")
+            else:
+                self._on_record(record, line)
+        # A \r may be half of a line's end.
+        if self._waiting and (final or self._in_line or self._waiting[0] != "{") and not self._waiting.endswith("\r"):
+            self._on_text(self._waiting)
+            self._waiting = ""
+            self._in_line = True
+
+
+def run(
+    port: str,
+    program: Path,
+    arguments: tuple[str, ...] = (),
+    on_record: Callable[[dict, str], None] = lambda record, line: None,
+    on_text: Callable[[str], None] = lambda text: print(text, end="", flush=True),
+):
+    """Run program on the board at port, after a soft reset, with arguments as its sys.argv[1:].
+
+    Raises Problem when the connection is lost, and DeviceError, after all output has been handed on, when the program ends with an
+    exception. Ctrl-C stops it there, then goes on as KeyboardInterrupt here.
+    """
+    if not program.is_file():
+        raise Problem(f"there is no file {program}")
+    source = program.read_bytes()
+    lines = Lines(on_record, on_text)
+    with Device(port, reset=True) as device:
+        if arguments:
+            try:
+                device.ask(f"import sys\nsys.argv[:] = {[program.name, *arguments]!r}")
+            except DeviceError:
+                raise Problem(f"the board at {port} has no sys.argv: it takes no arguments") from None
+        try:
+            device.exec(source, on_output=lines.feed)
+        finally:
+            lines.feed(b"", final=True)
