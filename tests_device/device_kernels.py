@@ -34,6 +34,10 @@ class Numbers:
         return [self.word() & 1 for _ in range(n)]
 
 
+def coeffs():
+    return array("f", (0.9921875, 0.203125))
+
+
 def zeros(n):
     return array("f", [0] * n)
 
@@ -101,13 +105,13 @@ def policy(name, z):
         return (head, noise, action, 5, 2, zeros(7), 2, 2, 5)
     if name == "smoothed_action":
         return (z.floats(14), noise, array("f", (0.203125, 0.25)), action, 5, 2, 2, 2, 5)
-    return (head, noise, action, 5, 2, z.floats(25), z.floats(25), array("f", (0.9921875, 0.203125)), zeros(28), 2, 2, 5, 9)
+    return (head, noise, action, 5, 2, z.floats(25), z.floats(25), coeffs(), zeros(28), 2, 2, 5, 9)
 
 
 def losses(name, z):
     if name == "td_target":
         done = array("f", z.bits(9))
-        return (z.floats(9), done, z.floats(9), z.floats(9), z.floats(9), array("f", (0.9921875, 0.203125)), zeros(9), 2, 7)
+        return (z.floats(9), done, z.floats(9), z.floats(9), z.floats(9), coeffs(), zeros(9), 2, 7)
     if name == "mse_delta":
         return (z.floats(9), z.floats(9), zeros(9), z.floats(1), 2, 7, 9)
     if name == "policy_delta":

@@ -233,7 +233,7 @@ def test_learning_benchmark_names_an_unknown_algorithm(tmp_path):
 def test_pendulum_benchmark_compares_within_a_turn():
     """The third turn was slow for both: the ratio of that turn is as good as the others'."""
     seconds = {"td3": {"CPython + C": [1.0, 2.0, 9.0], pendulum.PEER: [10.0, 16.0, 90.0]}}
-    _, results = pendulum.report(seconds, "title")
+    _, results = pendulum.report(seconds)
     assert results["td3"]["CPython + C"] == {"cpu_s": 2.0, "times_faster": 10.0}
     assert results["td3"][pendulum.PEER] == {"cpu_s": 16.0, "times_faster": 1.0}
 

@@ -672,7 +672,8 @@ def test_indices_must_be_in_the_replay(backend):
         for wrong in (-1, args["capacity"], 2**31 - 1, -(2**31)):
             indices = args["indices"][:]
             indices[k] = wrong
-            refuse(backend, "replay_gather", args | {"indices": indices}, f"indices[{k}] is {wrong}")
+            message = f"indices[{k}] is {wrong}, must be 0 to {args['capacity'] - 1}"
+            refuse(backend, "replay_gather", args | {"indices": indices}, message)
 
 
 @pytest.mark.parametrize("name", ["replay_begin", "replay_observe", "replay_sample"])

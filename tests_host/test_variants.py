@@ -218,7 +218,7 @@ def test_heads_and_losses_are_the_same_at_every_width(scalars, act_size, rows):
     coeffs = np.array([0.99, 0.2], np.float32)
     scaling, one = numbers.positive(2 * act_size), np.array([0.3], np.float32)
     q1, q2, log_prob, target = (numbers.floats(n) for _ in range(4))
-    q2[:: 2] = q1[:: 2]
+    q2[::2] = q1[::2]
     loss = numbers.floats(1)
 
     assert_same_bits(scalars, "uniform_action", [numbers.rng(), scaling, action, act_size])

@@ -9,7 +9,8 @@ _AGENT = 2400
 _SPAN = 32 + 4  # a (start, count) tuple and its place in the tuple around it
 
 # Instructions of one garbage collection, per byte of heap in use that belongs to float arrays: the collector scans them word by word.
-_GC_PER_BYTE = 5
+# Counted on a Cortex-M7.
+_GC_PER_BYTE = 8
 
 
 class _Declared(Exception):
@@ -33,6 +34,7 @@ class Plan:
     largest         bytes of the largest contiguous block
     gc_instructions an estimate of what one garbage collection costs because of these buffers
     act_macs, update_macs  multiply-adds of the networks in one act and one update (all of its parts)
+    params          parameters of actor and critics
     """
 
     def __init__(self, agent, declared):
@@ -47,6 +49,7 @@ class Plan:
         self.largest = self.parts[0][1]
         self.batch_size = agent.batch_size
         self.gc_instructions = _GC_PER_BYTE * self.buffers
+        self.params = network.n_params(actor) + 2 * network.n_params(critic)
         self.act_macs = _macs(actor)
         self.update_macs = agent.batch_size * agent.row_macs(_macs(actor), _inner(actor), _macs(critic), _inner(critic))
 

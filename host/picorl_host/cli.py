@@ -1,13 +1,15 @@
 """The command `picorl`."""
 
 import enum
+import sys
 from pathlib import Path
 from typing import Annotated
 
 import typer
 from rich.console import Console
 
-from . import compare, plots, runner
+from . import board_plan, board_run, boards, compare, plots, runner, serial_port
+from . import deploy as deployment
 from .train import watch
 
 app = typer.Typer(add_completion=False, no_args_is_help=True, pretty_exceptions_show_locals=False)
@@ -61,11 +63,91 @@ def train(
             raise typer.Exit(1)
 
 
+Port = Annotated[str, typer.Option(metavar="PORT", help="/dev/ttyACM0, COM3, socket://host:port, ...")]
+
+
+@app.command()
+def deploy(
+    port: Port,
+    programs: Annotated[list[Path] | None, typer.Argument(help="Programs to send, such as main.py.")] = None,
+    target: Annotated[str | None, typer.Option(metavar="DIR", help="The board's folder for the library.")] = None,
+    firmware_free: Annotated[
+        bool, typer.Option("--firmware-free", help="Send the library though the firmware holds it, to where it wins.")
+    ] = False,
+):
+    """Bring picorl, its kernels and your programs onto a board; what is there already is not sent again."""
+    deployment.deploy(port, programs or (), target, firmware_free, console)
+
+
+@app.command(context_settings={"ignore_unknown_options": True})
+def run(
+    port: Port,
+    program: Annotated[Path, typer.Argument(help="A file of this machine.")],
+    arguments: Annotated[list[str] | None, typer.Argument(help="Its sys.argv[1:].")] = None,
+):
+    """Run a program on a board and show what it prints. Ctrl-C stops it there."""
+
+    def on_record(record, line):
+        if not console.is_terminal:
+            return print(line, flush=True)
+        rest = "  ".join(f"{key} {value}" for key, value in record.items() if key != "event")
+        console.print(f"[bold]{record['event']:10}[/]", rest, highlight=False)
+
+    try:
+        board_run.run(port, program, tuple(arguments or ()), on_record)
+    except serial_port.DeviceError as error:
+        print(error.traceback.replace("\r\n", "\n"), end="", file=sys.stderr)
+        raise typer.Exit(1) from None
+    except KeyboardInterrupt:
+        console.print(f"stopped {program.name} on the board", highlight=False)
+        raise typer.Exit(130) from None
+
+
+@app.command()
+def plan(
+    board: Annotated[str | None, typer.Option(help="A folder of boards/; all of them when left out.")] = None,
+    algo: Annotated[Algo | None, typer.Option(help="The algorithm.")] = None,
+    hidden: Annotated[int | None, typer.Option(min=1, metavar="N...", help="Units of the hidden layers.")] = None,
+    # An option of click takes a fixed number of values: those after the first arrive as arguments.
+    more_hidden: Annotated[list[int] | None, typer.Argument(hidden=True, metavar="", min=1)] = None,
+    batch: Annotated[int | None, typer.Option(min=1, help="Transitions an update learns from.")] = None,
+    replay: Annotated[int | None, typer.Option(min=1, help="Rows of the replay.")] = None,
+    chunk: Annotated[int | None, typer.Option(min=1, help="Rows of a batch in one piece of work().")] = None,
+    steps: Annotated[int | None, typer.Option(min=1, help="Environment steps of the training.")] = None,
+    obs: Annotated[int | None, typer.Option(min=1, help="Numbers in an observation; default: Pendulum's.")] = None,
+    actions: Annotated[int | None, typer.Option(min=1, help="Numbers in an action.")] = None,
+    everything: Annotated[bool, typer.Option("--all", help="Every buffer, the small ones too.")] = False,
+):
+    """Memory and time that an agent will take on a board, before anything is on it. Defaults are the board's own."""
+    if more_hidden and hidden is None:
+        raise typer.BadParameter(f"what is {more_hidden[0]}?")
+    choices = dict(
+        algorithm=algo and algo.value,
+        hidden=hidden and (hidden, *(more_hidden or ())),
+        batch=batch,
+        replay=replay,
+        chunk=chunk,
+        steps=steps,
+        obs=obs,
+        actions=actions,
+    )
+    if board is None:
+        console.print(board_plan.all_boards(**choices))
+        return
+    found = boards.load(board)
+    setup = board_plan.setup(found, **choices)
+    planned = setup.plan()
+    console.print(f"{setup}, on {board}: {found.data['mcu']}", highlight=False)
+    console.print(board_plan.memory_table(planned, everything))
+    for line in board_plan.verdict(planned, setup, found):
+        console.print(line, highlight=False)
+
+
 def main_of(command):
     """Run a typer app, or a function as if it were one; a Problem ends it with its message alone."""
     try:
         command() if isinstance(command, typer.Typer) else typer.run(command)
-    except runner.Problem as problem:
+    except (runner.Problem, serial_port.PortError, boards.UnknownBoard) as problem:
         Console(stderr=True).print(f"picorl: {problem}", markup=False, highlight=False, style="red")
         raise SystemExit(1) from None
 

@@ -13,7 +13,7 @@ def identical(runs):
 
 def table(runs):
     """A rich Table with a column a run."""
-    result = Table(title_justify="left")
+    result = Table()
     result.add_column()
     for run in runs:
         result.add_column(run.runtime.name, justify="right")

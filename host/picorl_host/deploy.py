@@ -34,6 +34,9 @@ NATIVE = REPOSITORY / "build/natmod"
 # A firmware's place for frozen modules in sys.path.
 FROZEN = ".frozen"
 
+# Bytes sent at a time: larger pieces are quicker, but a board needs five times as much heap for one.
+SMALL_CHUNK, LARGE_CHUNK, MUCH_HEAP = 1024, 4096, 100_000
+
 _WHO = """
 import sys
 _i = sys.implementation
@@ -141,7 +144,7 @@ def deploy(
         new = {path: files[path] for path in report.sent}
         check_space(device, new, old)
         start = time.monotonic()
-        send(device, new, console)
+        send(device, new, LARGE_CHUNK if board.heap > MUCH_HEAP else SMALL_CHUNK, console)
         for path in stale:  # a left-over picorl/sac.py would win over picorl/sac.mpy
             device.remove(path)
             report.removed.append(path)
@@ -369,7 +372,7 @@ def _blocks(count, block):
     return -(-count // block)
 
 
-def send(device, files, console):
+def send(device, files, chunk, console):
     """Write files, each whole or not at all, with a progress bar."""
     if not files:
         return
@@ -388,7 +391,9 @@ def send(device, files, console):
         for path, content in files.items():
             progress.update(task, description=path)
             try:
-                _send_one(device, path, content, lambda now, _, done=done: progress.update(task, completed=done + now))
+                _send_one(
+                    device, path, content, chunk, lambda now, _, done=done: progress.update(task, completed=done + now)
+                )
             except PortError as error:
                 raise Problem(
                     f"{error}\n{path} did not arrive; the board keeps its old one: deploy again to go on"
@@ -399,10 +404,10 @@ def send(device, files, console):
             progress.update(task, completed=done)
 
 
-def _send_one(device, path, content, on_progress):
+def _send_one(device, path, content, chunk, on_progress):
     device.mkdir(PurePosixPath(path).parent)
     try:
-        device.put(path + ".new", content, on_progress)
+        device.put(path + ".new", content, on_progress, chunk)
         arrived = device.holds(path + ".new", content)
     except DeviceError:
         with contextlib.suppress(DeviceError, PortError):

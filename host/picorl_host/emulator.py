@@ -1,6 +1,6 @@
 """Start an emulated board and find out behind which port it is.
 
-    build/venv/bin/python -m picorl_host.emulator QEMU_CORTEX_M7
+build/venv/bin/python -m picorl_host.emulator QEMU_CORTEX_M7
 """
 
 import argparse
@@ -55,7 +55,9 @@ class Emulator:
         words[0] = str(beside_python) if beside_python.exists() else words[0]
         if not shutil.which(words[0]):
             packages = " ".join(how.get("packages", []))
-            raise EmulatorError(f"there is no {words[0]} here: " + (f"apt-get install {packages}" if packages else "make setup"))
+            raise EmulatorError(
+                f"there is no {words[0]} here: " + (f"apt-get install {packages}" if packages else "make setup")
+            )
         self.board = board
         self.process = subprocess.Popen(
             words,
@@ -83,7 +85,9 @@ class Emulator:
                 return match.expand(b"socket://\\1" if b":" in match[1] else b"\\1").decode()
             if not more:
                 break
-        raise EmulatorError(f"{self.board.name}: the emulator did not say its port but:\n{said.decode(errors='replace')}")
+        raise EmulatorError(
+            f"{self.board.name}: the emulator did not say its port but:\n{said.decode(errors='replace')}"
+        )
 
     def running(self):
         return self.process.poll() is None

@@ -22,7 +22,7 @@ PATIENCE = 20
 # Seconds after which a board that was asked for a file or a value is stuck: erasing flash, and emulators, take their time.
 _STUCK = 120
 
-# Bytes of a file that go over at a time; a board needs some three times as much heap for them.
+# Bytes of a file that go over at a time; a board needs some five times as much heap for them.
 _CHUNK = 1024
 
 # Prints "('/lib/x.py', 120),". Paths of the root begin with one slash.
@@ -223,11 +223,11 @@ class Device:
         """The value of a Python expression there, if it is a literal."""
         return ast.literal_eval(self.ask(f"print(repr({expression}))").strip())
 
-    def put(self, path, content, on_progress=None):
-        """Write bytes to a file there; on_progress(written, total) is called now and then."""
+    def put(self, path, content, on_progress=None, chunk=_CHUNK):
+        """Write bytes to a file there, chunk at a time; on_progress(written, total) is called after each."""
         self.ask(f"from binascii import a2b_base64 as _a\n_f = open({path!r}, 'wb')\n_w = _f.write")
-        for start in range(0, len(content), _CHUNK):
-            piece = content[start : start + _CHUNK]
+        for start in range(0, len(content), chunk):
+            piece = content[start : start + chunk]
             self.ask(f"_w(_a({binascii.b2a_base64(piece, newline=False)!r}))")
             if on_progress:
                 on_progress(start + len(piece), len(content))

@@ -72,14 +72,12 @@ NOINLINE void narrow_row_of_any(
 
 NOINLINE void narrow_row(
     const float *x, const float *w, const float *bias, float *out, uint32_t inputs, uint32_t outputs) {
-    if (inputs % LANES) {
+    if (inputs % LANES || outputs == 3) {
         narrow_row_of_any(x, w, bias, out, inputs, outputs);
     } else if (outputs == 1) { // distances that the compiler knows are free
         narrow_row_of(x, w, bias, out, inputs, 1);
     } else if (outputs == 2) {
         narrow_row_of(x, w, bias, out, inputs, 2);
-    } else if (outputs == 3) {
-        narrow_row_of(x, w, bias, out, inputs, 3);
     } else {
         narrow_row_of(x, w, bias, out, inputs, 4);
     }
@@ -152,25 +150,11 @@ NOINLINE void narrow_forward(layer_shape s, const float *params, const float *x,
 
 INLINE void wide_forward(
     layer_shape s, const float *params, const float *x, float *out, uint32_t rows, int many_zeros) {
-    product p = {
-        .a = x,
-        .b = params,
-        .c = out,
-        .a_row = s.inputs,
-        .a_step = 1,
-        .b_step = s.outputs,
-        .b_column = 1,
-        .c_row = s.outputs,
-        .c_column = 1,
-        .rows = rows,
-        .columns = s.outputs,
-        .steps = s.inputs,
-        .many_zeros = many_zeros,
-        .bias = params + (size_t)s.inputs * s.outputs,
-        .start = START_BIAS,
-        .finish = FINISH_ACTIVATION,
-        .activation = s.activation,
-    };
+    product p;
+    product_of(&p, x, s.inputs, 1, params, s.outputs, 1);
+    product_into(&p, out, s.outputs, 1, rows, s.outputs, s.inputs);
+    product_ends(&p, START_BIAS, params + (size_t)s.inputs * s.outputs, FINISH_ACTIVATION, s.activation);
+    p.many_zeros = many_zeros;
     product_run(&p);
 }
 
@@ -206,94 +190,53 @@ KERNEL(void, forward)(const int32_t *layout, uint32_t layers, const float *param
 // grad[o] += delta[r][o] for o < outputs
 INLINE void bias_gradient(layer_shape s, const float *delta, float *grad, uint32_t rows) {
     static const float one = 1; // fma(1, delta, sum) is sum + delta
-    product p = {
-        .a = &one,
-        .b = delta,
-        .c = grad,
-        .b_step = s.outputs,
-        .b_column = 1,
-        .c_column = 1,
-        .rows = 1,
-        .columns = s.outputs,
-        .steps = rows,
-        .start = START_STORED,
-        .finish = FINISH_STORE,
-    };
+    product p;
+    product_of(&p, &one, 0, 0, delta, s.outputs, 1);
+    product_into(&p, grad, 0, 1, 1, s.outputs, rows);
+    product_ends(&p, START_STORED, 0, FINISH_STORE, PICORL_IDENTITY);
     product_run(&p);
 }
 
 // grad[i][o] += x[r][i] delta[r][o]
 INLINE void wide_weight_gradient(
     layer_shape s, const float *x, const float *delta, float *grad, uint32_t rows, int many_zeros) {
-    product p = {
-        .a = x,
-        .b = delta,
-        .c = grad,
-        .a_row = 1,
-        .a_step = s.inputs,
-        .b_step = s.outputs,
-        .b_column = 1,
-        .c_row = s.outputs,
-        .c_column = 1,
-        .rows = s.inputs,
-        .columns = s.outputs,
-        .steps = rows,
-        .many_zeros = many_zeros,
-        .start = START_STORED,
-        .finish = FINISH_STORE,
-    };
+    product p;
+    product_of(&p, x, 1, s.inputs, delta, s.outputs, 1);
+    product_into(&p, grad, s.outputs, 1, s.inputs, s.outputs, rows);
+    product_ends(&p, START_STORED, 0, FINISH_STORE, PICORL_IDENTITY);
+    p.many_zeros = many_zeros;
     product_run(&p);
 }
 
 // The same for few outputs, turned: rows of the product are outputs and its columns inputs.
-INLINE product narrow_weights(layer_shape s, const float *x, const float *delta, float *grad, uint32_t rows) {
-    product p = {
-        .a = delta,
-        .b = x,
-        .c = grad,
-        .a_row = 1,
-        .a_step = s.outputs,
-        .b_step = s.inputs,
-        .b_column = 1,
-        .c_row = 1,
-        .c_column = s.outputs,
-        .rows = s.outputs,
-        .columns = s.inputs,
-        .steps = rows,
-        .start = START_STORED,
-        .finish = FINISH_STORE,
-    };
-    return p;
-}
-
-#if PICORL_W == 1
-INLINE void narrow_weight_gradient(layer_shape s, const float *x, const float *delta, float *grad, uint32_t rows) {
-    product p = narrow_weights(s, x, delta, grad, rows);
-    product_run(&p);
-}
-#else
 NOINLINE void narrow_weight_gradient(layer_shape s, const float *x, const float *delta, float *grad, uint32_t rows) {
+    product p;
+    product_of(&p, delta, 1, s.outputs, x, s.inputs, 1);
+    product_ends(&p, START_STORED, 0, FINISH_STORE, PICORL_IDENTITY);
+#if PICORL_W == 1
+    product_into(&p, grad, 1, s.outputs, s.outputs, s.inputs, rows);
+    product_run(&p);
+#else
     float part[NARROW][DENSE_COLUMNS];
-    product p = narrow_weights(s, x, delta, part[0], rows);
-    p.c_row = DENSE_COLUMNS;
     for (uint32_t first = 0; first < s.inputs; first += DENSE_COLUMNS) {
-        p.b = x + first;
-        p.columns = least(s.inputs - first, DENSE_COLUMNS);
+        uint32_t columns = least(s.inputs - first, DENSE_COLUMNS);
         float *to = grad + (size_t)first * s.outputs;
-        for (uint32_t i = 0; i < p.columns; i++) {
+        for (uint32_t i = 0; i < columns; i++) {
             for (uint32_t o = 0; o < s.outputs; o++) {
                 part[o][i] = to[i * s.outputs + o];
             }
         }
+        p.b = x + first;
+        product_into(&p, part[0], DENSE_COLUMNS, 1, s.outputs, columns, rows);
         product_run(&p);
-        for (uint32_t i = 0; i < p.columns; i++) {
+        for (uint32_t i = 0; i < columns; i++) {
             for (uint32_t o = 0; o < s.outputs; o++) {
                 to[i * s.outputs + o] = part[o][i];
             }
         }
     }
-}
 #endif
+}
 
 INLINE void weight_gradient(
     layer_shape s, const float *x, const float *delta, float *grad, uint32_t rows, int many_zeros) {
@@ -376,24 +319,11 @@ NOINLINE void input_gradient_by_pieces(const product *p) {
 // For the gradient at the network's input that is the identity's.
 NOINLINE void input_gradient(
     layer_shape s, const float *w, const float *delta, float *d_x, uint32_t rows, int32_t activation) {
-    product p = {
-        .a = delta,
-        .b = w,
-        .c = d_x,
-        .a_row = s.outputs,
-        .a_step = 1,
-        .b_step = 1,
-        .b_column = s.outputs,
-        .c_row = s.inputs,
-        .c_column = 1,
-        .rows = rows,
-        .columns = s.inputs,
-        .steps = s.outputs,
-        .many_zeros = s.activation == PICORL_RELU,
-        .start = START_ZERO,
-        .finish = FINISH_DERIVATIVE,
-        .activation = activation,
-    };
+    product p;
+    product_of(&p, delta, s.outputs, 1, w, 1, s.outputs);
+    product_into(&p, d_x, s.inputs, 1, rows, s.inputs, s.outputs);
+    product_ends(&p, START_ZERO, 0, FINISH_DERIVATIVE, activation);
+    p.many_zeros = s.activation == PICORL_RELU;
 #if PICORL_W > 1
     uint32_t width = least(PANEL_FLOATS / s.outputs, DENSE_COLUMNS) / PICORL_W * PICORL_W;
     if (width == 0) {

@@ -42,6 +42,36 @@ INLINE vf derive(vf delta, vf out, int32_t activation) {
     }
 }
 
+// Field by field: initialisers of a whole structure become calls of memset and memcpy.
+INLINE void product_of(product *p, const float *a, uint32_t a_row, uint32_t a_step, const float *b, uint32_t b_step,
+    uint32_t b_column) {
+    p->a = a;
+    p->a_row = a_row;
+    p->a_step = a_step;
+    p->b = b;
+    p->b_step = b_step;
+    p->b_column = b_column;
+    p->many_zeros = 0;
+}
+
+INLINE void product_into(
+    product *p, float *c, uint32_t c_row, uint32_t c_column, uint32_t rows, uint32_t columns, uint32_t steps) {
+    p->c = c;
+    p->c_row = c_row;
+    p->c_column = c_column;
+    p->rows = rows;
+    p->columns = columns;
+    p->steps = steps;
+}
+
+INLINE void product_ends(
+    product *p, product_start start, const float *bias, product_finish finish, int32_t activation) {
+    p->start = start;
+    p->bias = bias;
+    p->finish = finish;
+    p->activation = activation;
+}
+
 #define UNROLL _Pragma("GCC unroll 24")
 
 #if PICORL_W == 1

@@ -50,8 +50,8 @@ def learn(runtime, algos, seeds, steps, console):
         return {algo: [future.result() for future in futures] for algo, futures in scores.items()}
 
 
-def report(scores, seeds, optimum, title):
-    table = Table(title=title, title_justify="left")
+def report(scores, seeds, optimum):
+    table = Table()
     table.add_column("seed")
     for algo in scores:
         table.add_column(algo.upper(), justify="right")
@@ -84,8 +84,8 @@ def main(
     optimum = optimal_pendulum.score()
     scores = learn(interpreter, algos, range(seeds), steps, console)
     title = f"Return on {len(optimal_pendulum.starts())} starts after {steps} steps under {interpreter.name}"
-    table, results = report(scores, range(seeds), optimum, title)
-    console.print(table)
+    table, results = report(scores, range(seeds), optimum)
+    console.print(title, table, sep="\n")
     out.parent.mkdir(parents=True, exist_ok=True)
     whole = {"runtime": interpreter.name, "steps": steps, "optimum": optimum, "scores": scores, "results": results}
     out.write_text(json.dumps(whole, indent=2) + "\n")

@@ -65,9 +65,9 @@ def measure(competition, algos, steps, repeats, console):
     return seconds
 
 
-def report(seconds, title):
+def report(seconds):
     """The table and, as plain data, the medians of seconds and of the ratios within a turn."""
-    table = Table(title=title, title_justify="left")
+    table = Table()
     table.add_column()
     results = {}
     for algo, by_name in seconds.items():
@@ -99,8 +99,8 @@ def main(
     if quick:
         repeats, steps = 1, 1_000
     seconds = measure(contestants(micropython), algo.split(","), steps, repeats, console)
-    table, results = report(seconds, f"{steps} steps of Pendulum on one core, median of {repeats}")
-    console.print(table)
+    table, results = report(seconds)
+    console.print(f"{steps} steps of Pendulum on one core, median of {repeats}", table, sep="\n")
     out.parent.mkdir(parents=True, exist_ok=True)
     whole = {"steps": steps, "repeats": repeats, "cpu_seconds": seconds, "results": results}
     out.write_text(json.dumps(whole, indent=2) + "\n")

@@ -1,0 +1,141 @@
+"""What an agent takes of a board: memory, exactly, and time, as an estimate; as text for the terminal."""
+
+from array import array
+from dataclasses import dataclass
+
+from rich.table import Table
+
+import picorl
+from picorl.envs import Pendulum
+from picorl.planning import largest_replay
+
+from . import boards
+from .estimate import estimate
+from .runner import Problem
+
+ALGORITHMS = {"sac": picorl.SAC, "td3": picorl.TD3}
+
+# What a board without a training section in its board.toml is planned for.
+DEFAULTS = {"algorithm": "sac", "hidden": [64, 64], "batch_size": 100, "replay_capacity": 10_000, "steps": 10_000}
+
+# Steps before learning starts, as TD3 and SAC have it.
+WARMUP = 100
+
+# Parts of less than this share of the memory are told as one.
+SMALL = 0.01
+
+
+class Sizes:
+    """Stands for an environment of which only the sizes are known."""
+
+    def __init__(self, obs_size, act_size):
+        self.obs = array("f", [0] * obs_size)
+        self.action_low = array("f", [-1] * act_size)
+        self.action_high = array("f", [1] * act_size)
+
+
+@dataclass(frozen=True)
+class Setup:
+    """An agent and the task it is planned for."""
+
+    algorithm: str
+    env: object
+    steps: int
+    options: dict
+
+    def plan(self):
+        try:
+            return picorl.plan(ALGORITHMS[self.algorithm], self.env, **self.options)
+        except ValueError as refused:
+            raise Problem(str(refused)) from None
+
+    def largest_replay(self, heap):
+        options = {name: value for name, value in self.options.items() if name != "replay_capacity"}
+        return largest_replay(ALGORITHMS[self.algorithm], self.env, heap, **options)
+
+    def __str__(self):
+        words = {"hidden": "hidden", "batch_size": "batch", "replay_capacity": "replay", "chunk": "chunk"}
+        told = []
+        for name, word in words.items():
+            value = self.options.get(name)
+            if value is not None:
+                told.append(f"{word} {' '.join(map(str, value)) if isinstance(value, tuple) else value}")
+        return f"{self.algorithm.upper()}, {', '.join(told)}"
+
+
+def setup(board, algorithm=None, hidden=None, batch=None, replay=None, chunk=None, steps=None, obs=None, actions=None):
+    """The Setup of these choices; what is None comes from the board's own training section. board may be None."""
+    given = DEFAULTS | (board.get("training", {}) if board else {})
+    env = Pendulum() if obs is None and actions is None else Sizes(obs or 3, actions or 1)
+    options = {
+        "hidden": tuple(hidden or given["hidden"]),
+        "batch_size": batch or given["batch_size"],
+        "replay_capacity": replay or given["replay_capacity"],
+        "chunk": chunk or given.get("chunk"),
+    }
+    return Setup(algorithm or given["algorithm"], env, steps or given["steps"], options)
+
+
+def memory_table(plan, everything=False):
+    """Bytes part by part, those that matter little together."""
+    table = Table(title="memory", title_justify="left", show_header=False)
+    table.add_column(justify="right")
+    table.add_column()
+    small = [] if everything else [nbytes for _, nbytes in plan.parts if nbytes < SMALL * plan.buffers]
+    for name, nbytes in plan.parts[: len(plan.parts) - len(small)]:
+        table.add_row(f"{nbytes:,}", name)
+    if small:
+        table.add_row(f"{sum(small):,}", f"{len(small)} smaller buffers")
+    table.add_section()
+    table.add_row(f"{plan.buffers:,}", "bytes of buffers")
+    table.add_row(f"{plan.objects:,}", "Python objects around them, about")
+    table.add_row(f"{plan.total:,}", f"together; the largest block is {plan.largest:,}")
+    return table
+
+
+def verdict(plan, setup, board):
+    """Lines on whether it fits, the largest replay that would, and the times."""
+    heap = board.data["heap"]
+    rows = setup.largest_replay(heap)
+    if plan.total <= heap:
+        lines = [f"fits: {plan.total:,} of {heap:,} bytes of heap, {heap - plan.total:,} are left for your program"]
+    else:
+        lines = [f"does not fit: needs {plan.total:,} bytes, the heap has {heap:,}"]
+    lines.append(f"the largest replay that fits: {rows:,} rows" if rows else "not even a replay of one batch fits")
+    times = estimate(plan, board.data["mcu"], board.get("clock_mhz"))
+    if times is None:
+        return [*lines, "no estimate of time: neither its speed nor its clock is known"]
+    training = times.training(setup.steps, WARMUP)
+    return [
+        *lines,
+        f"estimates at {board.get('clock_mhz')} MHz with C kernels, which can be wrong by a factor of two:",
+        f"  {duration(times.act)} an act, {duration(times.update)} an update, {duration(times.gc)} a garbage collection",
+        f"  {duration(training)} to train {setup.steps:,} steps",
+    ]
+
+
+def all_boards(**choices):
+    """A row a board, each with what it is asked to do; default: its own training."""
+    table = Table(title="estimates, C kernels; red does not fit", title_justify="left")
+    table.add_column("board", no_wrap=True)
+    table.add_column("agent")
+    for name in ("of its heap", "largest replay", "act", "update", "training"):
+        table.add_column(name, justify="right")
+    for name in boards.names():
+        board = boards.load(name)
+        chosen = setup(board, **choices)
+        plan = chosen.plan()
+        heap = board.data["heap"]
+        times = estimate(plan, board.data["mcu"], board.get("clock_mhz"))
+        told = (times.act, times.update, times.training(chosen.steps, WARMUP)) if times else ()
+        row = (name, str(chosen), f"{plan.total / heap:.0%}", f"{chosen.largest_replay(heap):,}", *map(duration, told))
+        table.add_row(*row, style=None if plan.total <= heap else "red")
+    return table
+
+
+def duration(seconds):
+    """In the unit that suits it, to two digits or so."""
+    for unit, size in (("h", 3600), ("min", 60), ("s", 1), ("ms", 1e-3), ("µs", 1e-6)):
+        if seconds >= 2 * size or unit == "µs":
+            value = seconds / size
+            return f"{value:.0f} {unit}" if value >= 10 else f"{value:.1f} {unit}"
