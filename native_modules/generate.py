@@ -258,9 +258,10 @@ def take(kernel):
 
 def micropython_function(kernel):
     lines = [f"static mp_obj_t py_{kernel.name}(size_t n_args, const mp_obj_t *args) {{", "    picorl_call call;"]
-    lines.append(f"    {take(kernel)}, &call);")
+    none = "" if kernel.returns == "int" else "mp_obj_t none = "
+    lines.append(f"    {none}{take(kernel)}, &call);")
     lines.append(call(kernel, "call."))
-    lines.append("    return MP_OBJ_NEW_SMALL_INT(result);" if kernel.returns == "int" else "    return mp_const_none;")
+    lines.append("    return MP_OBJ_NEW_SMALL_INT(result);" if kernel.returns == "int" else "    return none;")
     count = len(kernel.args)
     lines += ["}", "static MP_DEFINE_CONST_FUN_OBJ_VAR_BETWEEN("]
     lines[-1] += f"py_{kernel.name}_obj, {count}, {count}, py_{kernel.name});"

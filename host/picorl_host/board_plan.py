@@ -54,13 +54,14 @@ class Setup:
         return largest_replay(ALGORITHMS[self.algorithm], self.env, heap, **options)
 
     def __str__(self):
-        words = {"hidden": "hidden", "batch_size": "batch", "replay_capacity": "replay", "chunk": "chunk"}
-        told = []
-        for name, word in words.items():
-            value = self.options.get(name)
-            if value is not None:
-                told.append(f"{word} {' '.join(map(str, value)) if isinstance(value, tuple) else value}")
-        return f"{self.algorithm.upper()}, {', '.join(told)}"
+        chunk = self.options["chunk"]
+        return (
+            f"{self.algorithm.upper()}, hidden {self.hidden()}, batch {self.options['batch_size']}"
+            f"{f' in chunks of {chunk}' if chunk else ''}, replay {self.options['replay_capacity']}"
+        )
+
+    def hidden(self):
+        return " ".join(map(str, self.options["hidden"]))
 
 
 def setup(board, algorithm=None, hidden=None, batch=None, replay=None, chunk=None, steps=None, obs=None, actions=None):
@@ -115,12 +116,16 @@ def verdict(plan, setup, board):
 
 
 def all_boards(**choices):
-    """A row a board, each with what it is asked to do; default: its own training."""
-    table = Table(title="estimates, C kernels; red does not fit", title_justify="left")
+    """A row a board: the part of its heap, the largest replay that would fit, and the times; default: its own training."""
+    table = Table(
+        title="estimates, C kernels; in red: does not fit",
+        title_justify="left",
+        box=None,
+        padding=(0, 1, 0, 0),
+    )
     table.add_column("board", no_wrap=True)
-    table.add_column("agent")
-    for name in ("of its heap", "largest replay", "act", "update", "training"):
-        table.add_column(name, justify="right")
+    for name in ("hidden", "batch", "replay", "heap", "largest", "act", "update", "training"):
+        table.add_column(name, justify="right", no_wrap=True)
     for name in boards.names():
         board = boards.load(name)
         chosen = setup(board, **choices)
@@ -128,14 +133,15 @@ def all_boards(**choices):
         heap = board.data["heap"]
         times = estimate(plan, board.data["mcu"], board.get("clock_mhz"))
         told = (times.act, times.update, times.training(chosen.steps, WARMUP)) if times else ()
-        row = (name, str(chosen), f"{plan.total / heap:.0%}", f"{chosen.largest_replay(heap):,}", *map(duration, told))
-        table.add_row(*row, style=None if plan.total <= heap else "red")
+        numbers = (chosen.hidden(), str(chosen.options["batch_size"]), str(chosen.options["replay_capacity"]))
+        fit = (f"{plan.total / heap:.0%}", str(chosen.largest_replay(heap)))
+        table.add_row(name, *numbers, *fit, *map(duration, told), style=None if plan.total <= heap else "red")
     return table
 
 
 def duration(seconds):
     """In the unit that suits it, to two digits or so."""
-    for unit, size in (("h", 3600), ("min", 60), ("s", 1), ("ms", 1e-3), ("µs", 1e-6)):
-        if seconds >= 2 * size or unit == "µs":
+    for unit, size, least in (("h", 3600, 7200), ("min", 60, 120), ("s", 1, 1), ("ms", 1e-3, 1e-3), ("µs", 1e-6, 0)):
+        if seconds >= least:
             value = seconds / size
             return f"{value:.0f} {unit}" if value >= 10 else f"{value:.1f} {unit}"

@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 from rich.console import Console
+from rich.text import Text
 
 from . import board_plan, board_run, boards, compare, plots, runner, serial_port
 from . import deploy as deployment
@@ -91,7 +92,7 @@ def run(
         if not console.is_terminal:
             return print(line, flush=True)
         rest = "  ".join(f"{key} {value}" for key, value in record.items() if key != "event")
-        console.print(f"[bold]{record['event']:10}[/]", rest, highlight=False)
+        console.print(Text.assemble((f"{record['event']:10}", "bold"), rest), soft_wrap=True)
 
     try:
         board_run.run(port, program, tuple(arguments or ()), on_record)

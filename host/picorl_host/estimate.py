@@ -1,13 +1,13 @@
 """How long acting and learning will take on a board: an estimate from its clock, its core and the number of multiply-adds.
 
-Instructions were counted on the emulated Cortex-M7 (SAC and TD3, hidden 8 to 64, within a fifth of what the formulas below say). How many
-clock cycles they take, and all of the other cores, comes from published times of the same networks, or from the core's manual.
+Instructions were counted on emulators (SAC and TD3, hidden 8 to 64), where tests_host/test_board_plan.py has the counts; how many clock
+cycles one takes comes from published times of such networks, and is the larger uncertainty.
 """
 
 from dataclasses import dataclass
 
-# Instructions of the Cortex-M7 beside the multiply-adds: the Python around one act, around observe() and a step of the environment, and
-# around one update.
+# Instructions of the Cortex-M7 beside the multiply-adds, most of them Python's: for one act, for observe() with a step of the
+# environment, for one update.
 ACT = 10_000
 STEP = 10_000
 UPDATE = 180_000
@@ -15,32 +15,34 @@ UPDATE = 180_000
 
 @dataclass(frozen=True)
 class Core:
-    """Clock cycles of a kind of core with the C kernels.
+    """A kind of core, with the C kernels.
 
-    cycles   of an ordinary instruction
-    act      of a multiply-add where one observation goes through a network
-    update   of a multiply-add in an update
-    param    of everything an update does to one parameter (Adam, the target's average), and of its share of the losses
+    names    words of a board.toml's mcu
+    cycles   clock cycles of an instruction
+    act      instructions of a multiply-add where one observation goes through a network
+    update   instructions of a multiply-add in an update
+    param    instructions of all else an update does to a parameter (Adam, the target's average) or for its sake
+    beside   what ACT, STEP and UPDATE are multiplied with: floats cost more without FPU
     """
 
-    name: str
+    names: tuple[str, ...]
     cycles: float
     act: float
     update: float
     param: float
+    beside: float = 1
 
 
-# M7: 2.2 and 2.0 instructions; cycles as RLtools' 22 022 instructions take 41 µs at 600 MHz. M33 and M4: loads and vfma take longer.
-# LX6: ESP-DSP's 279 µs at 240 MHz for 5184 multiply-adds. No FPU: RISC-V from 6645 µs at 160 MHz for the same, M0+ from 24 000
-# multiply-adds a second on an emulator 20 times slower than the chip.
+# Cycles: RLtools runs 22 022 instructions in 41 µs on an M7 of 600 MHz. M33 and M4 take two cycles for a load and up to three for a
+# vfma. M0+ as 24 000 multiply-adds a second on an emulator 20 times slower than the chip, code in flash. Xtensa was not counted: its
+# numbers make ESP-DSP's 279 µs at 240 MHz for 5184 multiply-adds.
 CORES = (
-    Core("Cortex-M7", 1.15, 2.5, 2.3, 170),
-    Core("Cortex-M33", 1.5, 4.0, 3.5, 230),
-    Core("Cortex-M4", 1.6, 5.0, 4.5, 250),
-    Core("Xtensa LX7", 1.6, 12, 11, 400),
-    Core("Xtensa LX6", 1.8, 13, 12, 450),
-    Core("RISC-V", 1.5, 205, 205, 2_000),
-    Core("Cortex-M0+", 2.0, 260, 260, 2_600),
+    Core(("Cortex-M7",), 1.15, 2.2, 2.1, 80),
+    Core(("Cortex-M33",), 1.5, 2.2, 2.1, 80),
+    Core(("Cortex-M4",), 1.8, 2.2, 2.1, 80),
+    Core(("Cortex-M0+",), 2.5, 110, 95, 1800, 4),
+    Core(("RISC-V", "RV32"), 1.6, 106, 90, 1700, 4),
+    Core(("Xtensa",), 1.6, 8, 8, 200, 1.5),
 )
 
 
@@ -60,7 +62,14 @@ class Estimate:
 
 def core(mcu):
     """The Core that the mcu of a board.toml names, or None."""
-    return next((one for one in CORES if one.name in mcu), None)
+    return next((one for one in CORES if any(name in mcu for name in one.names)), None)
+
+
+def instructions(plan, core):
+    """(of one act, of one step of control without the update, of one update, of one garbage collection)"""
+    act = core.act * plan.act_macs + core.beside * ACT
+    update = core.update * plan.update_macs + core.param * plan.params + core.beside * UPDATE
+    return act, act + core.beside * STEP, update, plan.gc_instructions
 
 
 def estimate(plan, mcu, clock_mhz):
@@ -68,7 +77,4 @@ def estimate(plan, mcu, clock_mhz):
     found = core(mcu)
     if found is None or not clock_mhz:
         return None
-    act = found.act * plan.act_macs + found.cycles * ACT
-    update = found.update * plan.update_macs + found.param * plan.params + found.cycles * UPDATE
-    cycles = (act, act + found.cycles * STEP, update, found.cycles * plan.gc_instructions)
-    return Estimate(*(count / (clock_mhz * 1e6) for count in cycles))
+    return Estimate(*(found.cycles * count / (clock_mhz * 1e6) for count in instructions(plan, found)))

@@ -315,6 +315,63 @@ NOINLINE void input_gradient_by_pieces(const product *p) {
 }
 #endif
 
+#if PICORL_W > 1
+#define FEW_INPUTS 4
+#define FEW_OUTPUTS 512 // at most
+#define FEW_ROWS (PICORL_W / FEW_INPUTS)
+#define FEW_VECTORS 4
+
+// Four steps of FEW_ROWS rows: lanes 4 g + k hold step k of row g.
+INLINE void load_few(const float *delta, uint32_t stride, uint32_t rows, uint32_t outputs, vf part[FEW_ROWS]) {
+    UNROLL for (uint32_t g = 0; g < FEW_ROWS; g++) {
+        part[g] = v_get(delta + (size_t)least(g, rows - 1) * stride, outputs);
+    }
+    transpose_groups(part);
+}
+
+// The gradient at a network's few inputs (an observation and an action), as a critic's users want it: a vector holds
+// all inputs of several rows. Rows beyond `rows` repeat the last.
+NOINLINE void few_inputs_gradient(layer_shape s, const float *w, const float *delta, float *d_x, uint32_t rows) {
+    float panel[FEW_OUTPUTS][FEW_INPUTS];
+    for (uint32_t o = 0; o < s.outputs; o++) {
+        for (uint32_t i = 0; i < FEW_INPUTS; i++) {
+            panel[o][i] = w[(size_t)least(i, s.inputs - 1) * s.outputs + o];
+        }
+    }
+    for (uint32_t row = 0; row < rows; row += FEW_VECTORS * FEW_ROWS) {
+        vf sum[FEW_VECTORS];
+        UNROLL for (uint32_t v = 0; v < FEW_VECTORS; v++) {
+            sum[v] = v_set(0);
+        }
+        for (uint32_t o = 0; o < s.outputs; o += PICORL_W) {
+            uint32_t n = least(s.outputs - o, PICORL_W);
+            vf part[FEW_VECTORS][FEW_ROWS];
+            UNROLL for (uint32_t v = 0; v < FEW_VECTORS; v++) {
+                uint32_t first = least(row + v * FEW_ROWS, rows - 1);
+                load_few(delta + (size_t)first * s.outputs + o, s.outputs, rows - first, n, part[v]);
+            }
+            UNROLL for (uint32_t k = 0; k < PICORL_W; k++) {
+                if (k < n) {
+                    vf weights = v_load_group(panel[o + k]);
+                    UNROLL for (uint32_t v = 0; v < FEW_VECTORS; v++) {
+                        sum[v] = v_fma(v_spread(part[v][k / 4], k % 4), weights, sum[v]);
+                    }
+                }
+            }
+        }
+        UNROLL for (uint32_t v = 0; v < FEW_VECTORS; v++) {
+            float result[PICORL_W];
+            v_store(result, v_flush(sum[v]));
+            for (uint32_t g = 0; g < FEW_ROWS && row + v * FEW_ROWS + g < rows; g++) {
+                for (uint32_t i = 0; i < s.inputs; i++) {
+                    d_x[(size_t)(row + v * FEW_ROWS + g) * s.inputs + i] = result[4 * g + i];
+                }
+            }
+        }
+    }
+}
+#endif
+
 // d_x[r][i] = sum of delta[r][o] w[i][o], times the derivative at the outputs of the layer before, which d_x holds.
 // For the gradient at the network's input that is the identity's.
 NOINLINE void input_gradient(
@@ -325,7 +382,7 @@ NOINLINE void input_gradient(
     product_ends(&p, START_ZERO, 0, FINISH_DERIVATIVE, activation);
     p.many_zeros = s.activation == PICORL_RELU;
 #if PICORL_W > 1
-    uint32_t width = least(PANEL_FLOATS / s.outputs, DENSE_COLUMNS) / PICORL_W * PICORL_W;
+    uint32_t width = least(PANEL_FLOATS / s.outputs, TILE_VECTORS * PICORL_W) / PICORL_W * PICORL_W;
     if (width == 0) {
         input_gradient_by_pieces(&p);
     } else if (s.outputs > 1) {
@@ -368,6 +425,12 @@ KERNEL(void, backward)(const int32_t *layout, uint32_t layers, const float *para
         weight_gradient(s, x, delta, grad, rows, 0);
     }
     if (d_x) {
+#if PICORL_W > 1
+        if (s.inputs <= FEW_INPUTS && s.outputs <= FEW_OUTPUTS) {
+            few_inputs_gradient(s, params, delta, d_x, rows);
+            return;
+        }
+#endif
         input_gradient(s, params, delta, d_x, rows, PICORL_IDENTITY);
     }
 }

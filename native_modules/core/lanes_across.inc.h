@@ -2,22 +2,53 @@
 
 #if PICORL_W > 1
 
+// The blocks of `distance` lanes off the diagonal change places, in vectors a and b that are `distance` rows apart.
+INLINE void exchange(vf *a, vf *b, int distance) {
+    vi lane = (vi)v_iota();
+    vi upper = (lane & distance) != 0;
+    vi low = (lane & ~upper) | ((lane - distance + PICORL_W) & upper);
+    vi high = ((lane + distance) & ~upper) | ((lane + PICORL_W) & upper);
+    vf x = *a;
+    *a = v_shuffle(x, *b, low);
+    *b = v_shuffle(x, *b, high);
+}
+
 // Rows become columns: v[i] lane j <-> v[j] lane i.
 INLINE void transpose(vf v[PICORL_W]) {
-    vi lane = (vi)v_iota();
     UNROLL for (int distance = PICORL_W / 2; distance; distance /= 2) {
-        vi upper = (lane & distance) != 0;
-        vi low = (lane & ~upper) | ((lane - distance + PICORL_W) & upper);
-        vi high = ((lane + distance) & ~upper) | ((lane + PICORL_W) & upper);
         UNROLL for (int r = 0; r < PICORL_W; r++) {
             if (!(r & distance)) {
-                vf a = v[r];
-                vf b = v[r + distance];
-                v[r] = v_shuffle(a, b, low);
-                v[r + distance] = v_shuffle(a, b, high);
+                exchange(v + r, v + r + distance, distance);
             }
         }
     }
+}
+
+// The same for groups of four lanes: v[i] group j <-> v[j] group i.
+INLINE void transpose_groups(vf v[PICORL_W / 4]) {
+    UNROLL for (int distance = PICORL_W / 2; distance >= 4; distance /= 2) {
+        UNROLL for (int r = 0; r < PICORL_W / 4; r++) {
+            if (!(r & (distance / 4))) {
+                exchange(v + r, v + r + distance / 4, distance);
+            }
+        }
+    }
+}
+
+// Lane k of each group of four, in all four lanes of the group.
+INLINE vf v_spread(vf x, int k) {
+    return v_shuffle(x, x, ((vi)v_iota() & ~3) | k);
+}
+
+// Four numbers, in each group of four lanes.
+INLINE vf v_load_group(const float *p) {
+#if PICORL_W == 16
+    return (vf)_mm512_broadcast_f32x4(_mm_loadu_ps(p));
+#elif PICORL_W == 8
+    return (vf)_mm256_broadcast_ps((const __m128 *)p);
+#else
+    return v_load(p);
+#endif
 }
 
 // Lane r of the result is the sum of v[r]'s lanes, halves added to halves: l[k] += l[k + W/2], then W/4, ... 1.

@@ -104,7 +104,7 @@ INLINE void dense_tile(const product *p, uint32_t row, uint32_t column, const ui
     tile_start(p, &t, p->bias + column, R, C, whole, n);
     const float *b = p->b + column;
     size_t at = 0;
-    for (uint32_t k = p->steps; k; k--) {
+    _Pragma("GCC unroll 1") for (uint32_t k = p->steps; k; k--) {
         tile_step(&t, at, b, R, C, whole, n);
         at += p->a_step;
         b += p->b_step;

@@ -100,6 +100,21 @@ KERNEL(void, replay_sample)(const uint8_t *replay_flags, const int32_t *replay_s
     rng[RNG_STEP]++;
 }
 
+// An observation to two places.
+INLINE void copy_twice(const float *from, uint32_t count, float *to, float *too) {
+#if PICORL_W >= 8
+    if (count <= PICORL_W) {
+        vf x = v_load_n(from, count);
+        v_store_n(to, count, x);
+        v_store_n(too, count, x);
+        return;
+    }
+#endif
+    for (uint32_t i = 0; i < count; i++) {
+        to[i] = too[i] = from[i];
+    }
+}
+
 KERNEL(void, replay_gather)(const float *replay_obs, const float *replay_action, const float *replay_reward,
     const uint8_t *replay_flags, const int32_t *indices, float *obs, float *obs_action, float *next_obs,
     float *next_obs_action, float *reward, float *not_terminated, uint32_t obs_size, uint32_t act_size,
@@ -107,13 +122,11 @@ KERNEL(void, replay_gather)(const float *replay_obs, const float *replay_action,
     uint32_t width = obs_size + act_size;
     for (uint32_t k = 0; k < count; k++) {
         uint32_t row = (uint32_t)indices[k];
-        const float *from = replay_obs + (size_t)row * obs_size;
-        const float *next = replay_obs + (size_t)next_row(row, capacity) * obs_size;
-        for (uint32_t i = 0; i < obs_size; i++) {
-            obs[i] = obs_action[i] = from[i];
-            next_obs[i] = next_obs_action[i] = next[i];
+        copy_twice(replay_obs + (size_t)row * obs_size, obs_size, obs, obs_action);
+        copy_twice(replay_obs + (size_t)next_row(row, capacity) * obs_size, obs_size, next_obs, next_obs_action);
+        for (uint32_t i = 0; i < act_size; i++) {
+            obs_action[obs_size + i] = replay_action[(size_t)row * act_size + i];
         }
-        copy_floats(obs_action + obs_size, replay_action + (size_t)row * act_size, act_size);
         reward[k] = replay_reward[row];
         not_terminated[k] = replay_flags[row] == FLAG_TERMINATED ? 0 : 1;
         obs += obs_size;

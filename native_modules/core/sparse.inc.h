@@ -13,15 +13,23 @@ typedef struct zeros {
     uint8_t order[SPARSE_ROWS]; // rows, those with similar zeros together
 } zeros;
 
-// Bits of n lanes at a time; a's steps lie side by side.
+// a's steps lie side by side.
 INLINE void find_zeros_along(const product *p, zeros *z) {
     for (uint32_t r = 0; r < p->rows; r++) {
         const float *a = p->a + (size_t)r * p->a_row;
-        for (uint32_t word = 0; word < z->words; word++) {
+        uint32_t word = 0;
+        for (; word < p->steps / 32; word++, a += 32) {
             uint32_t bits = 0;
-            uint32_t steps = least(p->steps - word * 32, 32);
+            UNROLL for (uint32_t k = 0; k < 32; k += PICORL_W) {
+                bits |= v_nonzero_bits(v_load(a + k)) << k;
+            }
+            z->live[word][r] = bits;
+        }
+        if (word < z->words) {
+            uint32_t bits = 0;
+            uint32_t steps = p->steps % 32;
             for (uint32_t k = 0; k < steps; k += PICORL_W) {
-                bits |= v_nonzero_bits(v_get(a + word * 32 + k, least(steps - k, PICORL_W))) << k;
+                bits |= v_nonzero_bits(v_get(a + k, least(steps - k, PICORL_W))) << k;
             }
             z->live[word][r] = bits;
         }
@@ -76,7 +84,7 @@ INLINE void sparse_tile(const product *p, const zeros *z, const uint8_t *order, 
         UNROLL for (uint32_t r = 0; r < R; r++) {
             live |= z->live[word][order[r]] | (uint64_t)z->live[word + 1][order[r]] << 32;
         }
-        for (; live; live &= live - 1) {
+        _Pragma("GCC unroll 1") for (; live; live &= live - 1) {
             size_t k = word * 32 + (uint32_t)__builtin_ctzll(live);
             tile_step(&t, k * a_step, b + k * b_step, R, C, whole, n);
         }

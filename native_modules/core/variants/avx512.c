@@ -1,7 +1,7 @@
 // x86-64 with AVX-512.
 
 #ifdef __x86_64__
-#pragma GCC target("avx512f,avx512vl,avx512dq,avx512bw,avx2,fma,prefer-vector-width=512")
+#pragma GCC target("avx512f,avx512vl,avx512dq,avx512bw,avx2,fma,bmi,bmi2,popcnt,prefer-vector-width=512")
 #define PICORL_VARIANT avx512
 #define PICORL_W 16
 #define PICORL_FUSED 1
