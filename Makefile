@@ -4,11 +4,16 @@ PYTHON ?= python3
 VENV = build/venv
 PEERS = build/peers-venv
 # Two tests at once on two cores; files stay together because their tests share what is slow to make.
-PYTEST_ARGS ?= -q -n auto --dist loadfile
+PYTEST_ARGS ?= -q -n auto --dist loadgroup
 
 C_FILES = $(shell find native_modules -name '*.[ch]' -not -path '*/generated/*')
 
-.PHONY: help setup micropython natmod train test lint format bench-learning bench-pendulum clean
+# Emulated boards: those that `make test` runs on, and all of them.
+BOARDS = QEMU_CORTEX_M7 RPI_PICO
+ALL_BOARDS = $(BOARDS) QEMU_CORTEX_M4F QEMU_CORTEX_M0PLUS QEMU_RV32
+ALL_TARGETS = unix stock stock-natmod qemu-m7 pico qemu-m4f qemu-m0plus qemu-rv32 qemu-m7-natmod pico-natmod
+
+.PHONY: help setup micropython natmod firmware emulate sizes train test test-boards lint format bench-learning bench-pendulum clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -43,11 +48,28 @@ natmod: setup ## native modules for stock firmware (build/natmod/): all that hav
 natmod-%: setup
 	@$(VENV)/bin/python boards/natmod.py $*
 
+firmware: setup ## firmware for a board with picorl inside, BOARD=RPI_PICO; STOCK=1 without (build/firmware/)
+	@$(VENV)/bin/python boards/firmware.py $(BOARD) $(if $(STOCK),--stock)
+
+emulate: setup ## start an emulated board and say its port, BOARD=QEMU_CORTEX_M7 (STOCK=1, HEAP=512K, FLASH=file)
+	@$(VENV)/bin/python boards/firmware.py --quiet $(BOARD) $(if $(STOCK),--stock)
+	@$(VENV)/bin/python -m picorl_host.emulator $(BOARD) $(if $(STOCK),--stock) $(HEAP:%=--heap %) $(FLASH:%=--flash %)
+
+sizes: setup ## what picorl costs in the firmware of every emulated board: flash, RAM, heap
+	@$(VENV)/bin/python boards/firmware.py --quiet $(or $(BOARD),$(ALL_BOARDS))
+	@$(VENV)/bin/python boards/sizes.py $(BOARD)
+
 train: setup micropython ## train SAC on Pendulum under MicroPython and CPython, and compare (TRAIN_ARGS=...)
 	@$(VENV)/bin/picorl train --compare $(TRAIN_ARGS)
 
-test: setup micropython natmod-x64 lint ## all tests (PYTEST_ARGS=...)
+test: setup micropython natmod-x64 lint ## all tests, on the desktop and on emulated boards (PYTEST_ARGS=...)
+	@$(VENV)/bin/python boards/firmware.py --quiet $(BOARDS)
 	@$(VENV)/bin/pytest $(PYTEST_ARGS) tests_host tests_device
+
+test-boards: setup micropython natmod ## the device tests on every target there is
+	@$(VENV)/bin/python boards/firmware.py --quiet $(ALL_BOARDS)
+	@$(VENV)/bin/python boards/firmware.py --quiet --stock $(BOARDS)
+	@$(VENV)/bin/pytest $(PYTEST_ARGS) tests_device $(ALL_TARGETS:%=--target %)
 
 lint: setup ## ruff and clang-format, changing nothing
 	@$(VENV)/bin/ruff check -q

@@ -26,9 +26,7 @@ def qemu(board, stock, tree, cross, build):
     """The port takes boards from outside the tree."""
     manifest = "boards/qemu/stock_manifest.py" if stock else "boards/qemu/manifest.py"
     variables = {"USER_C_MODULES": ""} if stock else {}
-    micropython.port_make(
-        "qemu", tree, cross, build, manifest, BOARD=board.name, BOARD_DIR=board.folder, **variables
-    )
+    micropython.port_make("qemu", tree, cross, build, manifest, BOARD=board.name, BOARD_DIR=board.folder, **variables)
 
 
 def rp2(board, stock, tree, cross, build):
@@ -100,8 +98,15 @@ def uf2(image, address, family):
 
 
 RECIPES = {"qemu": qemu, "rp2": rp2}
-# Folders whose content decides whether a firmware has to be built anew, by port.
+# What makes a build begin anew, or go on, when its content has changed. Besides RECIPE: the board's folder, and its port's.
 SHARED = {"qemu": "boards/qemu", "rp2": "boards/rp2"}
+RECIPE = (
+    "boards/firmware.py",
+    "boards/micropython.py",
+    "native_modules/micropython.mk",
+    "native_modules/micropython.cmake",
+)
+CONTENT = ("native_modules", "device/picorl", "device/manifest.py")
 
 
 def firmware(board, stock, tree, cross):
@@ -111,14 +116,16 @@ def firmware(board, stock, tree, cross):
         raise Missing(f"{board.name} is not built here. By hand:\n{by_hand}")
     product = board.firmware(stock)
     build = product.parent
-    recipe = micropython.digest(
-        board.folder, ROOT / SHARED[port], ROOT / "boards/firmware.py", ROOT / "boards/micropython.py"
-    )
+    own = [path for path in sorted(board.folder.iterdir()) if path.name != "board.toml"]
+    recipe = micropython.digest(*own, *(ROOT / path for path in (*RECIPE, SHARED[port])))
     content = "" if stock else micropython.digest(*(ROOT / path for path in CONTENT))
     built_as, remember = micropython.up_to_date(build / "recipe", tree.resolve(), micropython.version(tree), recipe)
     fresh, done = micropython.up_to_date(product, recipe, content)
     if not (built_as and fresh):
-        debian.install(board.get("firmware.packages", []), BUILD / "logs/apt-install.log")
+        # What runs it, too: a board that is only emulated is of no use without.
+        debian.install(
+            board.get("firmware.packages", []) + board.get("emulate.packages", []), BUILD / "logs/apt-install.log"
+        )
         if not built_as:
             micropython.remove(build)  # make does not see a change of flags
         build.mkdir(parents=True, exist_ok=True)
@@ -130,15 +137,15 @@ def firmware(board, stock, tree, cross):
     return product
 
 
-CONTENT = ("native_modules", "device/picorl", "device/manifest.py")
-
-
 def main():
     parser = argparse.ArgumentParser(description="Build firmware for a board, into build/firmware/.")
-    parser.add_argument("boards", nargs="+", metavar="BOARD")
+    parser.add_argument("boards", nargs="*", metavar="BOARD")
+    parser.add_argument("--quiet", action="store_true", help="say nothing of what is up to date")
     parser.add_argument("--stock", action="store_true", help="without picorl, as MicroPython's own firmware")
     arguments = parser.parse_args()
     try:
+        if not arguments.boards:
+            raise Missing(f"for which board? make firmware BOARD=... with one of {', '.join(boards.names())}")
         wanted = [boards.load(name) for name in arguments.boards]
         with (BUILD / ".micropython.lock").open("w") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)  # two builds at once would spoil each other
@@ -146,7 +153,8 @@ def main():
             cross = micropython.mpy_cross(tree)
             for board in wanted:
                 product = firmware(board, arguments.stock, tree, cross)
-                print(f"{product.relative_to(ROOT)}: {product.stat().st_size} bytes")
+                if not arguments.quiet:
+                    print(f"{product.relative_to(ROOT)}: {product.stat().st_size} bytes")
     except (Missing, boards.UnknownBoard) as problem:
         sys.exit(f"picorl: {problem}")
 

@@ -30,17 +30,19 @@ COMPILERS = {
     "armv7emsp": ARM,
     "armv7emdp": ARM,
     "rv32imc": RISCV,
-    "xtensawin": ("xtensa-esp32-elf-gcc", []),  # Espressif's; neither Debian nor PyPI has it
+    "xtensawin": ("xtensa-esp32-elf-gcc", []),  # neither Debian nor PyPI has it
 }
 
 
 def bring_compiler(arch):
     """Install a compiler that Debian has; raise Missing when there is none in the end."""
     command, packages = COMPILERS[arch]
-    if shutil.which(command) is None and packages:
+    # A compiler of the user's own is left to have what it needs.
+    if shutil.which("apt-get") and shutil.which(command) in (None, f"/usr/bin/{command}"):
         debian.install(packages, BUILD / "logs/apt-install.log")
     if shutil.which(command) is None:
-        raise Missing(f"native modules for {arch} need {command}")
+        origin = f" (Debian: {' '.join(packages)})" if packages else ", which comes with Espressif's ESP-IDF"
+        raise Missing(f"native modules for {arch} need {command}{origin}")
 
 
 def build(arch, tree):
@@ -51,6 +53,7 @@ def build(arch, tree):
         micropython.remove(product.parent)  # make does not see a change of flags
     micropython.make(f"natmod-{arch}", FOLDER, ARCH=arch, MPY_DIR=tree, OUT=product.parent)
     remember()
+    product.touch()  # newer than its sources, even where those that changed are not in it
     return product
 
 
@@ -73,7 +76,7 @@ def main():
         with (BUILD / ".micropython.lock").open("w") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)  # two builds at once would spoil each other
             tree = micropython.source()
-            print("native module         code  constants  static     file   (bytes; on a board all but the file is RAM)")
+            print("native module         code  constants  static     file  (bytes; on a board all of it is RAM)")
             for arch in wanted or COMPILERS:
                 try:
                     bring_compiler(arch)

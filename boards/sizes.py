@@ -44,7 +44,9 @@ def foreign(elf_file):
     """Bytes of frozen modules that are not picorl's: _boot.py, asyncio."""
     with elf_file.open("rb") as file:
         symbols = ELFFile(file).get_section_by_name(".symtab").iter_symbols()
-        frozen = re.compile(r"(fun_data|children|const_\w+_data|raw_code|proto_fun|frozen_module|const_obj)_(?!.*picorl)")
+        frozen = re.compile(
+            r"(fun_data|children|const_\w+_data|raw_code|proto_fun|frozen_module|const_obj)_(?!.*picorl)"
+        )
         return sum(symbol["st_size"] for symbol in symbols if frozen.match(symbol.name))
 
 

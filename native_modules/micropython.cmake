@@ -16,7 +16,8 @@ target_include_directories(usermod_picorl INTERFACE ${CMAKE_CURRENT_LIST_DIR})
 target_link_libraries(usermod INTERFACE usermod_picorl)
 
 # The kernels' own flags, whatever the port's are. No contraction: results must not depend on what a compiler likes to fuse.
+# -O3 would add 2 KB and win 0.1 %: what pays is unrolled by hand.
 target_sources(usermod_picorl INTERFACE ${CMAKE_CURRENT_LIST_DIR}/core/single.c)
 set_source_files_properties(${CMAKE_CURRENT_LIST_DIR}/core/single.c PROPERTIES
-    COMPILE_OPTIONS "-O3;-std=gnu99;-ffp-contract=off;-fno-math-errno;-fno-strict-aliasing;-Wno-psabi"
+    COMPILE_OPTIONS "-O2;-std=gnu99;-ffp-contract=off;-fno-math-errno;-fno-strict-aliasing;-Wno-psabi"
 )

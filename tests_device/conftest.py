@@ -10,7 +10,9 @@ ORDER = ("small", "medium", "large")
 
 
 def pytest_addoption(parser):
-    parser.addoption("--target", action="append", metavar="NAME", help="a target to test (repeatable), or a serial port")
+    parser.addoption(
+        "--target", action="append", metavar="NAME", help="a target to test (repeatable), or a serial port"
+    )
 
 
 def pytest_configure(config):
@@ -19,10 +21,21 @@ def pytest_configure(config):
 
 def pytest_generate_tests(metafunc):
     if "target" in metafunc.fixturenames:
-        least = next((mark.args[0] for mark in metafunc.definition.iter_markers("size")), "small")
         names = metafunc.config.getoption("--target") or DEFAULT
-        names = [name for name in names if ORDER.index(SIZES.get(name, "small")) >= ORDER.index(least)]
         metafunc.parametrize("target", names, indirect=True, scope="session")
+
+
+def pytest_collection_modifyitems(config, items):
+    """Leave out what is too much for a target. With `--dist loadgroup` tests of a file stay together, one group a target."""
+    chosen, left_out = [], []
+    for item in items:
+        target = item.callspec.params.get("target") if hasattr(item, "callspec") else None
+        item.add_marker(pytest.mark.xdist_group(f"{item.path.name}-{target or 'host'}"))
+        least = next((mark.args[0] for mark in item.iter_markers("size")), "small")
+        fits = target is None or ORDER.index(SIZES.get(target, "small")) >= ORDER.index(least)
+        (chosen if fits else left_out).append(item)
+    items[:] = chosen
+    config.hook.pytest_deselected(items=left_out)
 
 
 @pytest.fixture(scope="session")

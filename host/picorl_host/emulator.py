@@ -6,6 +6,7 @@ build/venv/bin/python -m picorl_host.emulator QEMU_CORTEX_M7
 import argparse
 import collections
 import ctypes
+import os
 import re
 import select
 import shutil
@@ -49,6 +50,8 @@ class Emulator:
                 if key not in how:
                     raise EmulatorError(f"{board.name} takes no {key}")
                 words += how[key]
+        if flash is not None and Path(flash).exists():
+            words += how["flash_again"]
         values = {"firmware": firmware, "heap": heap, "flash": flash}
         words = [word.format_map(values) for word in words]
         beside_python = Path(sys.executable).parent / words[0]
@@ -67,8 +70,11 @@ class Emulator:
             bufsize=0,
             preexec_fn=_end_with_parent if sys.platform == "linux" else None,
         )
+        deadline = time.monotonic() + timeout
         try:
-            self.port = self._find_port(re.compile(how["port"].encode()), time.monotonic() + timeout)
+            self.port = self._find_port(re.compile(how["port"].encode()), deadline)
+            if "ready" in how:
+                self._wait_for(re.compile(how["ready"].encode()), deadline)
         except BaseException:
             self.stop()
             raise
@@ -88,6 +94,21 @@ class Emulator:
         raise EmulatorError(
             f"{self.board.name}: the emulator did not say its port but:\n{said.decode(errors='replace')}"
         )
+
+    def _wait_for(self, pattern, deadline):
+        """Read the port until the board has said that it is ready."""
+        said = b""
+        port = os.open(self.port, os.O_RDWR | os.O_NOCTTY)
+        try:
+            while not pattern.search(said):
+                if time.monotonic() > deadline:
+                    raise EmulatorError(
+                        f"{self.board.name}: no prompt after booting but:\n{said.decode(errors='replace')}"
+                    )
+                if select.select([port], [], [], 1)[0]:
+                    said += os.read(port, 4096)
+        finally:
+            os.close(port)
 
     def running(self):
         return self.process.poll() is None

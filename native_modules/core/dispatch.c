@@ -65,8 +65,8 @@ static int cpu_runs(cpu needs) {
     if (!__get_cpuid_count(7, 0, &a, &b, &c, &d) || !all_of(bit_AVX2, b) || !all_of(0x06, saved_registers())) {
         return 0;
     }
-    return needs == CPU_AVX2 || (all_of(bit_AVX512F | bit_AVX512VL | bit_AVX512DQ | bit_AVX512BW, b) &&
-                                    all_of(0xe6, saved_registers()));
+    return needs == CPU_AVX2 ||
+           (all_of(bit_AVX512F | bit_AVX512VL | bit_AVX512DQ | bit_AVX512BW, b) && all_of(0xe6, saved_registers()));
 }
 #else
 static int cpu_runs(cpu needs) {

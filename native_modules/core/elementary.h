@@ -61,7 +61,8 @@ ELEMENTARY vf v_log(vf x) {
     y = v_fma(v_set(-0.5f), square, y);
     y = v_fma(exponent, v_set(0.693359375f), f + y);
     y = v_select(v_lt(v_set(0x1.fffffep127f), x), x, y);
-    vf zero_or_negative = v_select(v_lt(x, v_set(0)), v_of_bits(v_set_bits(0x7fc00000)), v_of_bits(v_set_bits(0xff800000)));
+    vf zero_or_negative =
+        v_select(v_lt(x, v_set(0)), v_of_bits(v_set_bits(0x7fc00000)), v_of_bits(v_set_bits(0xff800000)));
     return v_select(v_lt(v_set(0), x), y, v_select(v_ge(v_set(0), x), zero_or_negative, x));
 }
 

@@ -12,8 +12,8 @@ KERNEL(void, uniform_action)(uint32_t *rng, const float *scaling, float *action,
     }
 }
 
-KERNEL(void, deterministic_action)(const float *mu, const float *noise, const float *sigma, const float *scaling,
-    float *action, uint32_t act_size) {
+KERNEL(void, deterministic_action)(
+    const float *mu, const float *noise, const float *sigma, const float *scaling, float *action, uint32_t act_size) {
     FOR_LANES(i, n, 0, act_size) {
         vf a = v_get(mu + i, n);
         if (noise) {
@@ -28,8 +28,8 @@ INLINE vf clip_log_std(vf log_std) {
     return v_clip(log_std, v_set(LOG_STD_MIN), v_set(LOG_STD_MAX));
 }
 
-KERNEL(void, gaussian_action)(const float *head, const float *noise, const float *scaling, float *action,
-    uint32_t act_size) {
+KERNEL(void, gaussian_action)(
+    const float *head, const float *noise, const float *scaling, float *action, uint32_t act_size) {
     FOR_LANES(i, n, 0, act_size) {
         vf u = v_get(head + i, n);
         if (noise) {
@@ -77,15 +77,16 @@ KERNEL(void, gaussian_head_backward)(const float *head, const float *noise, cons
             vf du = v_fma(v_set(2 * weight), a, da * v_fma(-a, a, v_set(1)));
             vf spread = v_exp(clipped) * v_get_column(noise + (size_t)r * act_size + j, act_size, n);
             vf d_log_std = v_fma(du, spread, v_set(-weight));
-            d_log_std = v_select(v_lt(clipped, log_std), v_set(0), v_select(v_lt(log_std, clipped), v_set(0), d_log_std));
+            d_log_std =
+                v_select(v_lt(clipped, log_std), v_set(0), v_select(v_lt(log_std, clipped), v_set(0), d_log_std));
             v_put_column(d_head + at, 2 * act_size, n, du);
             v_put_column(d_head + at + act_size, 2 * act_size, n, d_log_std);
         }
     }
 }
 
-KERNEL(void, smoothed_action)(const float *mu, const float *noise, const float *smoothing, float *action, uint32_t width,
-    uint32_t column, uint32_t act_size, uint32_t row, uint32_t rows) {
+KERNEL(void, smoothed_action)(const float *mu, const float *noise, const float *smoothing, float *action,
+    uint32_t width, uint32_t column, uint32_t act_size, uint32_t row, uint32_t rows) {
     vf sigma = v_set(smoothing[0]);
     vf limit = v_set(smoothing[1]);
     FOR_LANES(r, n, row, row + rows) {

@@ -1,8 +1,8 @@
 // Whole arrays as vectors: loops, and loads and stores that know the last vector may be short.
 
 // i is the index of a vector's first lane and n the number of its lanes: PICORL_W but in the last round.
-#define FOR_LANES(i, n, start, end)                                                                                   \
-    for (uint32_t i = (start), n = PICORL_W, end_##i = (end); i < end_##i && (n = least(end_##i - i, PICORL_W), 1);   \
+#define FOR_LANES(i, n, start, end) \
+    for (uint32_t i = (start), n = PICORL_W, end_##i = (end); i < end_##i && (n = least(end_##i - i, PICORL_W), 1); \
         i += PICORL_W)
 
 INLINE uint32_t least(uint32_t a, uint32_t b) {

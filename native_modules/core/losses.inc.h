@@ -15,8 +15,8 @@ KERNEL(void, td_target)(const float *reward, const float *not_terminated, const 
     }
 }
 
-KERNEL(void, mse_delta)(const float *q, const float *target, float *d_q, float *loss, uint32_t row, uint32_t rows,
-    uint32_t batch) {
+KERNEL(void, mse_delta)(
+    const float *q, const float *target, float *d_q, float *loss, uint32_t row, uint32_t rows, uint32_t batch) {
     vf scale = v_set(2 / (float)batch);
     float sum = row ? loss[0] : 0;
     FOR_LANES(r, n, row, row + rows) {
@@ -55,8 +55,8 @@ KERNEL(void, policy_delta)(const float *q1, const float *q2, float *d_q1, float 
     loss[0] = sum;
 }
 
-KERNEL(void, temperature_grad)(const float *log_alpha, const float *log_prob, const float *target_entropy, float *grad,
-    uint32_t batch) {
+KERNEL(void, temperature_grad)(
+    const float *log_alpha, const float *log_prob, const float *target_entropy, float *grad, uint32_t batch) {
     float sum = 0;
     for (uint32_t r = 0; r < batch; r++) {
         sum += log_prob[r];

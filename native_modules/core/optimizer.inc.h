@@ -39,8 +39,8 @@ KERNEL(void, adam)(float *params, float *grad, float *m, float *v, const float *
     }
 }
 
-KERNEL(void, adam_delta)(float *grad, float *m, float *v, const float *hyper, const float *state, uint32_t start,
-    uint32_t count) {
+KERNEL(void, adam_delta)(
+    float *grad, float *m, float *v, const float *hyper, const float *state, uint32_t start, uint32_t count) {
     adam_constants c = adam_prepare(hyper, state);
     FOR_LANES(i, n, start, start + count) {
         vf first = v_get(m + i, n);

@@ -43,8 +43,8 @@ INLINE vf derive(vf delta, vf out, int32_t activation) {
 }
 
 // Field by field: initialisers of a whole structure become calls of memset and memcpy.
-INLINE void product_of(product *p, const float *a, uint32_t a_row, uint32_t a_step, const float *b, uint32_t b_step,
-    uint32_t b_column) {
+INLINE void product_of(
+    product *p, const float *a, uint32_t a_row, uint32_t a_step, const float *b, uint32_t b_step, uint32_t b_column) {
     p->a = a;
     p->a_row = a_row;
     p->a_step = a_step;

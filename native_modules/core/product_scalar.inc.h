@@ -125,7 +125,7 @@ INLINE void tile_step(const product *p, tile *t, const uint32_t R, const product
 
 NOINLINE void finish_others(const product *p, const float *sum, float *c, uint32_t rows) {
     for (uint32_t r = 0; r < rows; r++, c += p->c_row) {
-        for (uint32_t v = 0; v < TILE_COLUMNS; v++) {
+        _Pragma("GCC unroll 1") for (uint32_t v = 0; v < TILE_COLUMNS; v++) {
             c[v] = finish_sum(p, *sum++, c[v]);
         }
     }
@@ -246,8 +246,8 @@ NOINLINE void sixteen_sums(const product *p, const float *a, uint32_t column, fl
 }
 
 // C sums over the steps in `live`, an even number.
-INLINE void sums_of_live_steps(
-    const float *start, const live_step *live, const live_step *end, uint32_t column, float *c, int relu, const uint32_t C) {
+INLINE void sums_of_live_steps(const float *start, const live_step *live, const live_step *end, uint32_t column,
+    float *c, int relu, const uint32_t C) {
     float sum[ROW_COLUMNS];
     row_start(sum, start, C);
     while (live != end) {

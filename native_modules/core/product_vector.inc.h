@@ -15,7 +15,6 @@
 #endif
 #define TILE_VECTORS 4
 
-
 // R (rows), C (vectors) and `whole` (the last vector has all its lanes, not n) are constants where these are inlined.
 #define LANES(v) (whole || (v) < C - 1 ? PICORL_W : n)
 
@@ -25,19 +24,27 @@ typedef struct tile {
     vf sum[TILE_ROWS][TILE_VECTORS];
 } tile;
 
-INLINE void tile_start(const product *p, tile *t, const float *bias, const uint32_t R, const uint32_t C,
-    const int whole, uint32_t n) {
+INLINE void tile_start(
+    const product *p, tile *t, const float *bias, const uint32_t R, const uint32_t C, const int whole, uint32_t n) {
+    if (p->start == START_STORED) {
+        UNROLL for (uint32_t r = 0; r < R; r++) {
+            UNROLL for (uint32_t v = 0; v < C; v++) {
+                t->sum[r][v] = v_get(t->c[r] + v * PICORL_W, LANES(v));
+            }
+        }
+        return;
+    }
     UNROLL for (uint32_t v = 0; v < C; v++) {
         vf same = p->start == START_BIAS ? v_get(bias + v * PICORL_W, LANES(v)) : v_set(0);
         UNROLL for (uint32_t r = 0; r < R; r++) {
-            t->sum[r][v] = p->start == START_STORED ? v_get(t->c[r] + v * PICORL_W, LANES(v)) : same;
+            t->sum[r][v] = same;
         }
     }
 }
 
 // One step of the sums: a[r][at] times a row of b. The fewer of the two wait in registers.
-INLINE void tile_step(tile *t, size_t at, const float *b, const uint32_t R, const uint32_t C,
-    const int whole, uint32_t n) {
+INLINE void tile_step(
+    tile *t, size_t at, const float *b, const uint32_t R, const uint32_t C, const int whole, uint32_t n) {
     if (R < C) {
         vf x[TILE_ROWS];
         UNROLL for (uint32_t r = 0; r < R; r++) {
@@ -63,9 +70,8 @@ INLINE void tile_step(tile *t, size_t at, const float *b, const uint32_t R, cons
     }
 }
 
-INLINE void tile_finish_with(const product *p, tile *t, const uint32_t R, const uint32_t C, const int whole, uint32_t n,
+INLINE void tile_finish_with(tile *t, const uint32_t R, const uint32_t C, const int whole, uint32_t n,
     const product_finish finish, const int32_t activation) {
-    (void)p;
     UNROLL for (uint32_t r = 0; r < R; r++) {
         UNROLL for (uint32_t v = 0; v < C; v++) {
             float *to = t->c[r] + v * PICORL_W;
@@ -82,20 +88,20 @@ INLINE void tile_finish_with(const product *p, tile *t, const uint32_t R, const 
 
 INLINE void tile_finish(const product *p, tile *t, const uint32_t R, const uint32_t C, const int whole, uint32_t n) {
     if (p->finish == FINISH_STORE) {
-        tile_finish_with(p, t, R, C, whole, n, FINISH_STORE, 0);
+        tile_finish_with(t, R, C, whole, n, FINISH_STORE, 0);
     } else if (p->finish == FINISH_ACTIVATION && p->activation == PICORL_RELU) {
-        tile_finish_with(p, t, R, C, whole, n, FINISH_ACTIVATION, PICORL_RELU);
+        tile_finish_with(t, R, C, whole, n, FINISH_ACTIVATION, PICORL_RELU);
     } else if (p->finish == FINISH_ACTIVATION) {
-        tile_finish_with(p, t, R, C, whole, n, FINISH_ACTIVATION, p->activation);
+        tile_finish_with(t, R, C, whole, n, FINISH_ACTIVATION, p->activation);
     } else if (p->activation == PICORL_RELU) {
-        tile_finish_with(p, t, R, C, whole, n, FINISH_DERIVATIVE, PICORL_RELU);
+        tile_finish_with(t, R, C, whole, n, FINISH_DERIVATIVE, PICORL_RELU);
     } else {
-        tile_finish_with(p, t, R, C, whole, n, FINISH_DERIVATIVE, p->activation);
+        tile_finish_with(t, R, C, whole, n, FINISH_DERIVATIVE, p->activation);
     }
 }
 
-INLINE void dense_tile(const product *p, uint32_t row, uint32_t column, const uint32_t R, const uint32_t C,
-    const int whole, uint32_t n) {
+INLINE void dense_tile(
+    const product *p, uint32_t row, uint32_t column, const uint32_t R, const uint32_t C, const int whole, uint32_t n) {
     tile t;
     UNROLL for (uint32_t r = 0; r < R; r++) {
         t.a[r] = p->a + (size_t)(row + r) * p->a_row;

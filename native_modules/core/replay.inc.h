@@ -69,7 +69,8 @@ KERNEL(int32_t, replay_observe)(float *replay_obs, float *replay_action, float *
     }
     uint32_t head = (uint32_t)replay_state[PICORL_HEAD];
     for (uint32_t i = 0; i < act_size; i++) {
-        replay_action[(size_t)head * act_size + i] = scalar_clip((action[i] - scaling[act_size + i]) / scaling[i], -1, 1);
+        replay_action[(size_t)head * act_size + i] =
+            scalar_clip((action[i] - scaling[act_size + i]) / scaling[i], -1, 1);
     }
     replay_reward[head] = reward[0];
     replay_flags[head] = terminated ? FLAG_TERMINATED : FLAG_TRANSITION;

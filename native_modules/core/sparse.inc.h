@@ -1,7 +1,7 @@
 // The product where many a[r][k] are zero, as behind a ReLU: a term with a zero factor changes no sum (weights being
 // finite), so the steps where all rows of a tile are zero are left out. Rows with similar zeros share a tile.
 
-#define SPARSE_ROWS 128 // at most
+#define SPARSE_ROWS 128  // at most
 #define SPARSE_STEPS 512 // at most
 #define SPARSE_TILE_ROWS 3
 #define SPARSE_TILE_VECTORS 4
@@ -92,7 +92,8 @@ INLINE void sparse_tile(const product *p, const zeros *z, const uint8_t *order, 
     tile_finish(p, &t, R, C, whole, n);
 }
 
-INLINE void sparse_rows(const product *p, const zeros *z, uint32_t column, const uint32_t C, const int whole, uint32_t n) {
+INLINE void sparse_rows(
+    const product *p, const zeros *z, uint32_t column, const uint32_t C, const int whole, uint32_t n) {
     uint32_t r = 0;
     for (; r + SPARSE_TILE_ROWS <= p->rows; r += SPARSE_TILE_ROWS) {
         sparse_tile(p, z, z->order + r, column, SPARSE_TILE_ROWS, C, whole, n);

@@ -210,8 +210,8 @@ INLINE vf v_fma(vf a, vf b, vf c) {
 #endif
 }
 
-#if PICORL_W == 1 && !(defined(__x86_64__) || defined(__aarch64__) || defined(__riscv_flen) || \
-                         (defined(__ARM_FP) && (__ARM_FP & 4)))
+#if PICORL_W == 1 && \
+    !(defined(__x86_64__) || defined(__aarch64__) || defined(__riscv_flen) || (defined(__ARM_FP) && (__ARM_FP & 4)))
 // Correctly rounded, digit by digit, for targets without the instruction.
 NOINLINE float exact_sqrt(float x) {
     uint32_t bits = bits_of_float(x);

@@ -1,9 +1,16 @@
 // x86-64 with AVX-512.
 
 #ifdef __x86_64__
+#ifdef __clang__
+#pragma clang attribute push(__attribute__((target("avx512f,avx512vl,avx512dq,avx512bw,avx2,fma,bmi,bmi2,popcnt"))), apply_to = function)
+#else
 #pragma GCC target("avx512f,avx512vl,avx512dq,avx512bw,avx2,fma,bmi,bmi2,popcnt,prefer-vector-width=512")
+#endif
 #define PICORL_VARIANT avx512
 #define PICORL_W 16
 #define PICORL_FUSED 1
 #include "../core.inc.h"
+#ifdef __clang__
+#pragma clang attribute pop
+#endif
 #endif
