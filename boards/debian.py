@@ -30,6 +30,22 @@ def _python_header():
     return Path(sysconfig.get_path("include"), "Python.h").exists()
 
 
+def _command(name):
+    return lambda: shutil.which(name) is not None
+
+
+def _library(compiler, name):
+    """Whether a cross compiler knows a library: otherwise it prints the bare name."""
+
+    def known():
+        if not shutil.which(compiler):
+            return False
+        found = subprocess.run([compiler, f"-print-file-name={name}"], capture_output=True, text=True).stdout.strip()
+        return os.path.isabs(found)
+
+    return known
+
+
 # What shows that a package is there. Anything else that provides it will do: a compiler of the
 # user's own, a Python that is not Debian's. Other packages are there when dpkg says so.
 PROBES = {
@@ -37,6 +53,13 @@ PROBES = {
     # Debian's python3 has `venv` but no `ensurepip` without this package.
     "python3-venv": lambda: _importable("venv", "ensurepip"),
     "python3-dev": _python_header,
+    "cmake": _command("cmake"),
+    "gcc-arm-none-eabi": _command("arm-none-eabi-gcc"),
+    "libnewlib-arm-none-eabi": _library("arm-none-eabi-gcc", "libc.a"),
+    "libstdc++-arm-none-eabi-newlib": _library("arm-none-eabi-gcc", "libstdc++.a"),
+    "gcc-riscv64-unknown-elf": _command("riscv64-unknown-elf-gcc"),
+    "qemu-system-arm": _command("qemu-system-arm"),
+    "qemu-system-misc": _command("qemu-system-riscv32"),
 }
 
 

@@ -121,11 +121,10 @@ def firmware(board, stock, tree, cross):
     content = "" if stock else micropython.digest(*(ROOT / path for path in CONTENT))
     built_as, remember = micropython.up_to_date(build / "recipe", tree.resolve(), micropython.version(tree), recipe)
     fresh, done = micropython.up_to_date(product, recipe, content)
+    # What runs it, too: a board that is only emulated is of no use without.
+    packages = board.get("firmware.packages", []) + board.get("emulate.packages", [])
+    debian.install(packages, BUILD / "logs/apt-install.log")
     if not (built_as and fresh):
-        # What runs it, too: a board that is only emulated is of no use without.
-        debian.install(
-            board.get("firmware.packages", []) + board.get("emulate.packages", []), BUILD / "logs/apt-install.log"
-        )
         if not built_as:
             micropython.remove(build)  # make does not see a change of flags
         build.mkdir(parents=True, exist_ok=True)

@@ -3,8 +3,8 @@
     build/venv/bin/python boards/sizes.py                  # all in build/firmware/
     build/venv/bin/python boards/sizes.py QEMU_CORTEX_M7
 
-Bytes. `_picorl` is what its object files have in the linker's map: code, tables and the binding; `library` is frozen bytecode
-and names; `writable` is what either keeps in RAM before a program starts. `import` is the heap that `import picorl` takes,
+Bytes. `code` and `tables` are what the object files of `_picorl` have in the linker's map, kernels and binding together; `library`
+is frozen bytecode and names; `writable` is what either keeps in RAM before a program starts. `import` is the heap that `import picorl` takes,
 measured on the emulated board, as is `heap`, what is free afterwards.
 """
 
@@ -18,6 +18,7 @@ from picorl_host import boards, emulator, serial_port
 
 # " .text.picorl_adam\n   0x4518   0x110 …/native_modules/core/single.o", on one line where the name is short.
 PLACED = re.compile(r"^ (\.\S+|COMMON)\s+0x([0-9a-f]+)\s+0x([0-9a-f]+) (\S+)$", re.MULTILINE)
+STRINGS = re.compile(r"\.str\d+\.\d+$")
 WRITABLE = (".data", ".sdata", ".bss", ".sbss", "COMMON")
 
 MEASURE = """
@@ -50,20 +51,39 @@ def foreign(elf_file):
         return sum(symbol["st_size"] for symbol in symbols if frozen.match(symbol.name))
 
 
+def strings(path):
+    """Bytes of the strings in an object file. The linker merges those of all files, and its map gives them to any of these."""
+    with path.open("rb") as file:
+        return sum(one["sh_size"] for one in ELFFile(file).iter_sections() if STRINGS.search(one.name))
+
+
 def sizes(board):
-    """(kernels, library, writable) in bytes."""
+    """(code, tables, library, writable) in bytes."""
     elf = board.firmware().with_name("firmware.elf")
     maps = [path for path in (elf.with_suffix(".map"), elf.with_suffix(".elf.map")) if path.exists()]
-    kernels = library = writable = 0
+    code = tables = library = writable = 0
+    objects = set()
     for section, size, path in placed(maps[0]):
         ours, frozen = "native_modules" in path, "frozen_content" in path
-        if (ours or frozen) and section.startswith(WRITABLE):
+        if not (ours or frozen):
+            continue
+        objects.add((elf.parent / path, frozen))
+        if STRINGS.search(section):
+            continue
+        if section.startswith(WRITABLE):
             writable += size
-        elif ours:
-            kernels += size
         elif frozen:
             library += size
-    return kernels, library - foreign(elf), writable
+        elif section.startswith(".text"):
+            code += size
+        else:
+            tables += size
+    for path, frozen in objects:
+        if frozen:
+            library += strings(path)
+        else:
+            tables += strings(path)
+    return code, tables, library - foreign(elf), writable
 
 
 def measured(board):
@@ -79,7 +99,7 @@ def main():
     parser = argparse.ArgumentParser(description="What picorl costs in firmware.")
     parser.add_argument("boards", nargs="*", metavar="BOARD")
     wanted = parser.parse_args().boards or boards.names()
-    rows = [("board", "mcu", "_picorl", "library", "writable", "import", "heap")]
+    rows = [("board", "mcu", "code", "tables", "library", "writable", "import", "heap")]
     for board in map(boards.load, wanted):
         if board.get("firmware.file") and board.firmware().exists():
             rows.append((board.name, board.data["mcu"], *map(str, sizes(board)), *measured(board)))

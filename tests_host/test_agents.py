@@ -139,8 +139,9 @@ def test_an_interrupted_update_leaves_an_agent_that_goes_on(algorithm, kernel, m
             while not agent.work():
                 pass
     agent._kernels = real
-    assert not any(agent.grad)
     updates = agent.updates
+    assert agent.work() is False  # the first piece of a new update, with empty gradients
+    assert not any(agent.grad)
     for _ in range(5):
         agent.update()
     assert agent.updates == updates + 5
@@ -209,7 +210,7 @@ def test_update_needs_a_batch_of_experience(algorithm):
 @pytest.mark.parametrize(
     "options, message",
     (
-        (dict(batch_size=501), r"batch_size is 501, must be at most replay_capacity \(500\)"),
+        (dict(batch_size=501), r"batch_size is 501, must be at most 249 with a replay_capacity of 500"),
         (dict(batch_size=0), "batch_size is 0"),
         (dict(hidden=(16, 0)), "hidden is 0"),
         (dict(hidden=(16, 2.5)), "hidden is 2.5"),
@@ -262,3 +263,38 @@ def test_actions_stay_in_the_bounds_and_explore(algorithm):
     assert action == again
     agent.act(env.obs, again)
     assert action != again
+
+
+def test_saving_in_a_hook_changes_no_bit_of_the_training(algorithm, tmp_path):
+    plain, env = make(algorithm, chunk=8)
+    run(plain, env, 60)
+    saved, env2 = make(algorithm, chunk=8)
+    calls = []
+
+    def hook():
+        calls.append(1)
+        if len(calls) % 7 == 0:
+            saved.save(str(tmp_path / "x.safetensors"), full=True, env=env2)
+
+    list(picorl.train(saved, env2, 60, evaluate_every=60, evaluate_episodes=0, hook=hook))
+    assert len(calls) > 20
+    assert saved.updates == plain.updates
+    assert saved.crc() == plain.crc()
+
+
+def test_the_best_policy_is_what_is_saved_even_in_mid_update(algorithm, tmp_path):
+    agent, env = make(algorithm, chunk=8)
+    list(picorl.train(agent, env, 60, evaluate_every=30, evaluate_episodes=1))
+    for _ in range(10):
+        agent.work()
+    agent.use_best()
+    agent.save(str(tmp_path / "best.safetensors"))
+    assert bytes(picorl.Policy.load(str(tmp_path / "best.safetensors")).params) == bytes(agent.best)
+
+
+def test_the_replay_always_comes_to_hold_a_batch(algorithm):
+    """Episodes of one step, each cut off, cost two rows a transition; the smallest replay allowed still learns."""
+    env = Pendulum(seed=1, time_limit=1)
+    agent = algorithm(env, hidden=(4,), batch_size=20, replay_capacity=42, warmup_steps=0)
+    list(picorl.train(agent, env, 200, evaluate_every=200, evaluate_episodes=0))
+    assert agent.updates > 150

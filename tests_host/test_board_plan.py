@@ -122,7 +122,7 @@ def test_bad_options_are_refused(arguments):
 
 
 def test_what_the_agent_refuses_is_a_problem():
-    with pytest.raises(Problem, match="batch_size is 8, must be at most replay_capacity"):
+    with pytest.raises(Problem, match="batch_size is 8, must be at most 1 with a replay_capacity of 5"):
         board_plan.setup(None, batch=8, replay=5).plan()
 
 

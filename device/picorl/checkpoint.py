@@ -59,7 +59,8 @@ def _entries(agent, full, env, rows):
     if full and env is not None:
         for name, buffer, typecode in env.buffers():
             entries.append((buffer, len(buffer), _DTYPE[typecode], [("env." + name, [len(buffer)])]))
-    return entries
+    # Bytes last: what comes before stays aligned to 4 bytes, as readers that map a file want it.
+    return [one for one in entries if one[2] != "U8"] + [one for one in entries if one[2] == "U8"]
 
 
 def _metadata(agent, full):
@@ -74,6 +75,8 @@ def _metadata(agent, full):
     if full:
         facts.append(("critic_layout", ",".join(str(i) for i in agent.critic_layout)))
         facts.append(("replay_capacity", str(agent.replay_capacity)))
+        facts.append(("batch_size", str(agent.batch_size)))
+        facts.append(("warmup_steps", str(agent.warmup_steps)))
     return facts
 
 
@@ -101,9 +104,27 @@ def _check_room(path, needed):
         found = os.statvfs(path[: path.rfind("/") + 1] or ".")
     except (AttributeError, OSError):  # not every port tells
         return
-    free = found[0] * found[4]
+    free = (found[1] or found[0]) * found[4]
     if free < needed:
         raise OSError(28, "save: %s needs %d bytes, %d are free" % (path, needed, free))
+
+
+def _settle(path, new):
+    """Deal with what an earlier save left at `new`: the only copy, where it was cut off before its renaming, or rubbish."""
+    try:
+        os.stat(new)
+    except OSError:
+        return
+    try:
+        os.stat(path)
+    except OSError:
+        try:
+            verify(new)
+            os.rename(new, path)
+            return
+        except ValueError:
+            pass
+    os.remove(new)
 
 
 def save(path, agent, full, env):
@@ -114,6 +135,8 @@ def save(path, agent, full, env):
         )
     entries = _entries(agent, full, env, agent.replay_state[1])
     header, data_size = _header(agent, full, entries)
+    new = path + ".new"
+    _settle(path, new)
     _check_room(path, len(header) + data_size)
     crc = array("I", (0,))
     crc32 = kernels.backend.crc32
@@ -121,12 +144,15 @@ def save(path, agent, full, env):
     for buffer, items, _, _ in entries:
         crc32(memoryview(buffer)[:items], crc)
     header[_CHECKSUM_AT : _CHECKSUM_AT + 8] = hex8(crc).encode()
-    new = path + ".new"
-    with open(new, "wb") as file:
-        file.write(header)
-        for buffer, items, _, _ in entries:
-            file.write(memoryview(buffer)[:items])
-    verify(new)
+    try:
+        with open(new, "wb") as file:
+            file.write(header)
+            for buffer, items, _, _ in entries:
+                file.write(memoryview(buffer)[:items])
+        verify(new)
+    except (OSError, ValueError):
+        os.remove(new)
+        raise
     # On a desktop rename() refuses an existing target on some systems, replace() does not; boards have only the first.
     getattr(os, "replace", os.rename)(new, path)
 
@@ -256,15 +282,33 @@ def open_checked(path):
 
 
 def read_into(checkpoint, wanted):
-    """Fill buffers from a checked file: wanted is [(first byte, buffer, items), …]."""
+    """Fill buffers from a checked file: wanted is [(first byte, buffer, items, bytes), …]. OSError when it changed meanwhile."""
+    views = [(first, memoryview(buffer)[:items], size) for first, buffer, items, size in wanted]
     with open(checkpoint.path, "rb") as file:
-        for first, buffer, items in wanted:
+        for first, view, size in views:
             file.seek(first)
-            file.readinto(memoryview(buffer)[:items])
+            if file.readinto(view) != size:
+                raise OSError(5, "load: %s ended while it was read" % checkpoint.path)
 
 
-def load(path, agent, env):
-    """Read the checkpoint at path into agent and env; see OffPolicy.load. Returns whether it was a full one."""
+def consecutive(checkpoint, dtype, tensors):
+    """The first byte and the bytes of tensors, [(name, shape), …], that must follow each other in the file."""
+    first = end = None
+    for name, shape in tensors:
+        at = checkpoint.require(name, dtype, shape)
+        if end is None:
+            first = end = at
+        if at != end:
+            checkpoint.fail("holds %s out of order" % name)
+        size = _ITEM[dtype]
+        for one in shape:
+            size *= one
+        end += size
+    return first, end - first
+
+
+def open_fitting(path, agent, env):
+    """The checked checkpoint at path, if it fits agent and env: (Checkpoint, full, rows, [(first, buffer, items, bytes), …])."""
     found = open_checked(path)
     full = found.metadata.get("contents") == "full"
     for key, value in _metadata(agent, full):
@@ -278,11 +322,14 @@ def load(path, agent, env):
     for buffer, items, dtype, tensors in _entries(agent, full, env, rows):
         if not full and tensors[0][0] != "action_scaling" and not tensors[0][0].startswith("actor."):
             continue  # a policy brings its hyper-parameters along for the reader, not for another agent
-        first = None
-        for name, shape in tensors:
-            at = found.require(name, dtype, shape)
-            first = at if first is None else first
-        wanted.append((first, buffer, items))
+        first, size = consecutive(found, dtype, tensors)
+        wanted.append((first, buffer, items, size))
+    return found, full, rows, wanted
+
+
+def read(fitting, agent):
+    """Fill agent and its environment from what `open_fitting` found; whether it was a full checkpoint."""
+    found, full, rows, wanted = fitting
     read_into(found, wanted)
     if full:
         for i in range(rows, agent.replay_capacity):

@@ -36,7 +36,7 @@ def _speed():
 
             def since(end, start):
                 return (end - start) // 1000
-        except (AttributeError, UnboundLocalError):
+        except (AttributeError, NameError):
             return None
     from . import memory, network
 

@@ -12,7 +12,8 @@ STATE = 2
 WORK = 3
 
 _ITEM = {"f": 4, "i": 4, "I": 4, "B": 1}
-_GROW = 64  # items added at a time
+_GROW = 64  # items added at a time, at least
+_EXTENSIONS = 64
 
 
 def nbytes(typecode, length):
@@ -23,11 +24,13 @@ def nbytes(typecode, length):
 def zeros(typecode, length):
     """An array of zeros. Grown in pieces: array(typecode, [0] * length) would need the memory twice."""
     buffer = array(typecode)
-    piece = array(typecode, [0] * min(_GROW, length))
-    for _ in range(length // _GROW):
+    # Each extension may move what is there: a bounded number of them, so that a large buffer is not a matter of seconds.
+    grow = max(_GROW, length // _EXTENSIONS)
+    piece = array(typecode, [0] * min(grow, length))
+    for _ in range(length // grow):
         buffer.extend(piece)
-    if length % _GROW:
-        buffer.extend(array(typecode, [0] * (length % _GROW)))
+    if length % grow:
+        buffer.extend(array(typecode, [0] * (length % grow)))
     return buffer
 
 

@@ -40,6 +40,11 @@ def _real(name, value, least, most):
     return value
 
 
+def least_capacity(batch_size):
+    """Rows of replay that always hold batch_size transitions, however short the episodes are."""
+    return 2 * batch_size + 2
+
+
 class OffPolicy:
     """Base of TD3 and SAC.
 
@@ -80,8 +85,12 @@ class OffPolicy:
         self.hidden = tuple(_whole("hidden", units, 1) for units in hidden)
         self.batch_size = _whole("batch_size", batch_size, 1)
         self.replay_capacity = _whole("replay_capacity", replay_capacity, 2)
-        if batch_size > replay_capacity:
-            raise ValueError("batch_size is %d, must be at most replay_capacity (%d)" % (batch_size, replay_capacity))
+        if replay_capacity < least_capacity(batch_size):
+            # Every transition may need a boundary row after it, and one row is pending.
+            raise ValueError(
+                "batch_size is %d, must be at most %d with a replay_capacity of %d"
+                % (batch_size, (replay_capacity - 2) // 2, replay_capacity)
+            )
         self.warmup_steps = _whole("warmup_steps", warmup_steps, 0)
         self.chunk = batch_size if chunk is None else min(_whole("chunk", chunk, 1), batch_size)
         if not 0 <= seed <= 0xFFFFFFFF:
@@ -90,17 +99,18 @@ class OffPolicy:
             if not -1e30 < low < high < 1e30:
                 raise ValueError("env: action bounds are %s to %s, must be finite and ascending" % (low, high))
 
-        self.actor_layout = self._actor_layout()
-        self.critic_layout = network.mlp((self.obs_size + self.act_size,) + self.hidden + (1,))
-        self.keep_best = keep_best
-        take(self, self.declare())
-
         _real("gamma", gamma, 0, 1)
         _real("tau", tau, 0, 1)
         _real("learning_rate", learning_rate, 0, 1)
         if critic_learning_rate is None:
             critic_learning_rate = learning_rate
         _real("critic_learning_rate", critic_learning_rate, 0, 1)
+
+        self.actor_layout = self._actor_layout()
+        self.critic_layout = network.mlp((self.obs_size + self.act_size,) + self.hidden + (1,))
+        self.keep_best = keep_best
+        take(self, self.declare())
+
         self.coeffs[0] = gamma
         self.tau[0] = tau
         for hyper, rate in ((self.actor_hyper, learning_rate), (self.critic_hyper, critic_learning_rate)):
@@ -244,8 +254,7 @@ class OffPolicy:
         False, and counted as refused, when a value is not finite or no episode is open; the episode then goes on from next_obs.
         After a terminated or truncated one, `begin` opens the next episode.
         """
-        self.counters[0] += 1
-        return bool(
+        stored = bool(
             self._kernels.replay_observe(
                 self.replay_obs,
                 self.replay_action,
@@ -263,6 +272,8 @@ class OffPolicy:
                 1 if terminated or truncated else 0,
             )
         )
+        self.counters[0] += 1
+        return stored
 
     def ready(self):
         """Whether there is enough experience for an update: the warm-up is over and the replay holds a batch."""
@@ -276,6 +287,8 @@ class OffPolicy:
                 % (self.replay_state[_VALID], self.counters[0], self.batch_size, self.warmup_steps)
             )
         self._updating = True
+        if self._update is None:
+            self._update = self._pieces()
         pieces = self._update
         try:
             while not next(pieces):
@@ -291,6 +304,8 @@ class OffPolicy:
         if not (self._updating or self.ready()):
             return False
         self._updating = True
+        if self._update is None:
+            self._update = self._pieces()
         try:
             if not next(self._update):
                 return False
@@ -302,9 +317,13 @@ class OffPolicy:
         return True
 
     def _discard(self):
-        # The generator is dead once an exception passed through it, and half a gradient must not reach the next update.
-        self._update = self._pieces()
+        """Forget the unfinished update: the next one starts with a generator of its own, which clears the gradients first."""
+        # In this order, so that whatever interrupts it here leaves an agent that goes on.
         self._updating = False
+        self._update = None
+
+    def _clear_gradients(self):
+        # Half a gradient must not reach the next update.
         for name in self.GRADS:
             grad = getattr(self, name)
             self._kernels.fill(grad, self.zero, 0, len(grad))
@@ -341,10 +360,10 @@ class OffPolicy:
 
     # --- policies and checkpoints -----------------------------------------------------------------------------------
 
-    def note_return(self, total):
-        """Keep the policy if total (1), a sum of returns comparable with earlier ones, is the best yet."""
-        if total[0] > self.best_return[0]:
-            self.best_return[0] = total[0]
+    def note_return(self, mean):
+        """Keep the policy if mean (1), the mean return of an evaluation, is the best yet."""
+        if mean[0] > self.best_return[0]:
+            self.best_return[0] = mean[0]
             if self.keep_best:
                 self._kernels.copy(self.actor, 0, self.best, 0, len(self.actor))
 
@@ -352,6 +371,8 @@ class OffPolicy:
         """Make the best policy kept the acting one. ValueError when none was kept."""
         if not self.keep_best or self.best_return[0] < 0.9 * _NO_RETURN:
             raise ValueError("use_best: no policy was kept (keep_best=True and an evaluation are needed)")
+        if self._updating:
+            self._discard()  # its second half would be about another policy
         self._kernels.copy(self.best, 0, self.actor, 0, len(self.actor))
 
     def in_episode(self, obs):
@@ -382,10 +403,19 @@ class OffPolicy:
         checkpoint.save(path, self, full, env)
 
     def load(self, path, env=None):
-        """Read a checkpoint of `save`: a policy into the actor, a full one into everything, hyper-parameters included.
+        """Read a checkpoint of `save`; True for a full one.
 
-        ValueError names what is wrong with the file or does not fit this agent; nothing is changed then.
+        A policy goes into the actor (and its target); a full checkpoint into everything, hyper-parameters included, and must come from
+        an agent of the same sizes, batch_size and warmup_steps (chunk may differ). An unfinished update is discarded.
+        ValueError names what is wrong with the file or does not fit this agent; nothing is changed then. OSError while the checked file is
+        read again (a card pulled out) leaves an agent to be loaded anew.
         """
-        full = checkpoint.load(path, self, env)
+        found = checkpoint.open_fitting(path, self, env)
         self._discard()
+        full = checkpoint.read(found, self)
+        if not full:
+            self._policy_loaded()
         return full
+
+    def _policy_loaded(self):
+        """For algorithms that keep more than one copy of the policy."""

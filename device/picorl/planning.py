@@ -1,6 +1,7 @@
 """What an agent will take, told before anything is allocated."""
 
 from . import memory, network
+from .off_policy import least_capacity
 
 # MicroPython on a 32-bit board: a heap block, and what an agent needs beside its buffers (the instance with its attributes, the update's
 # generator, bound functions); measured on a Cortex-M7, tests_device checks it there.
@@ -90,6 +91,7 @@ def largest_replay(algorithm, env, heap, **options):
     row = 4 * (len(env.obs) + len(env.action_low) + 1) + 1
     rows = min(many, many - (large.total - heap + row - 1) // row)
     # Buffers end on whole blocks, which can cost a few rows more.
-    while rows >= large.batch_size and plan(algorithm, env, **dict(options, replay_capacity=rows)).total > heap:
+    least = least_capacity(large.batch_size)
+    while rows >= least and plan(algorithm, env, **dict(options, replay_capacity=rows)).total > heap:
         rows -= 1
-    return rows if rows >= large.batch_size else 0
+    return rows if rows >= least else 0

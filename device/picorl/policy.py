@@ -33,15 +33,19 @@ class Policy:
             shapes = network.layers(layout)
         except (KeyError, ValueError, IndexError):
             found.fail("has no usable layout")
-        wanted = []
+        tensors = []
         for i, (inputs, outputs) in enumerate(shapes):
-            wanted.append(found.require("actor.%d.weight" % i, "F32", [inputs, outputs]))
-            found.require("actor.%d.bias" % i, "F32", [outputs])
+            tensors.append(("actor.%d.weight" % i, [inputs, outputs]))
+            tensors.append(("actor.%d.bias" % i, [outputs]))
+        first, size = checkpoint.consecutive(found, "F32", tensors)
         policy = cls(layout, head)
         scaling = found.require("action_scaling", "F32", [2, policy.act_size])
         checkpoint.read_into(
             found,
-            [(wanted[0], policy.params, len(policy.params)), (scaling, policy.scaling, len(policy.scaling))],
+            [
+                (first, policy.params, len(policy.params), size),
+                (scaling, policy.scaling, len(policy.scaling), 4 * len(policy.scaling)),
+            ],
         )
         return policy
 

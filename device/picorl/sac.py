@@ -35,6 +35,9 @@ class SAC(OffPolicy):
         take=memory.take,
     ):
         _real("temperature", temperature, 1e-6, 1e3)
+        if target_entropy is None:
+            target_entropy = -len(env.action_low)
+        _real("target_entropy", target_entropy, -1e6, 1e6)
         super().__init__(
             env,
             hidden,
@@ -50,9 +53,7 @@ class SAC(OffPolicy):
             seed,
             take,
         )
-        if target_entropy is None:
-            target_entropy = -self.act_size
-        self.target_entropy[0] = _real("target_entropy", target_entropy, -1e6, 1e6)
+        self.target_entropy[0] = target_entropy
         self.coeffs[1] = temperature
         self._kernels.log_temperature(self.coeffs, self.log_alpha)
 
@@ -115,6 +116,7 @@ class SAC(OffPolicy):
             (critic1, self.critic1_m, self.critic1_v, self.critic1_adam),
             (critic2, self.critic2_m, self.critic2_v, self.critic2_adam),
         )
+        self._clear_gradients()
         while True:
             self._draw()
             k.normal(self.rng_update, noise, batch * act_size)

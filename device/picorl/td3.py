@@ -39,6 +39,9 @@ class TD3(OffPolicy):
         take=memory.take,
     ):
         _whole("policy_delay", policy_delay, 1)
+        _real("exploration_noise", exploration_noise, 0, 10)
+        _real("target_noise", target_noise, 0, 10)
+        _real("target_noise_clip", target_noise_clip, 0, 10)
         super().__init__(
             env,
             hidden,
@@ -54,10 +57,13 @@ class TD3(OffPolicy):
             seed,
             take,
         )
-        self.sigma[0] = _real("exploration_noise", exploration_noise, 0, 10)
-        self.smoothing[0] = _real("target_noise", target_noise, 0, 10)
-        self.smoothing[1] = _real("target_noise_clip", target_noise_clip, 0, 10)
+        self.sigma[0] = exploration_noise
+        self.smoothing[0] = target_noise
+        self.smoothing[1] = target_noise_clip
         self.policy_delay[0] = policy_delay
+        self._policy_loaded()
+
+    def _policy_loaded(self):
         self._kernels.copy(self.actor, 0, self.target_actor, 0, len(self.actor))
 
     def _actor_layout(self):
@@ -111,6 +117,7 @@ class TD3(OffPolicy):
             (critic1, self.critic1_m, self.critic1_v, self.critic1_adam),
             (critic2, self.critic2_m, self.critic2_v, self.critic2_adam),
         )
+        self._clear_gradients()
         while True:
             self._draw()
             yield False

@@ -4,6 +4,9 @@
 #define NARROW 4
 #define LANES 16
 
+// Rows that go through all layers together, so that a layer finds its inputs in a near cache.
+#define BLOCK_ROWS (PICORL_W == 1 ? 0xffffffff : 128)
+
 typedef struct layer_shape {
     uint32_t inputs, outputs;
     int32_t activation;
@@ -92,11 +95,14 @@ NOINLINE void narrow_forward(layer_shape s, const float *params, const float *x,
     }
 }
 #else
-// Up to PICORL_W rows at once; row r's sum is lane r. w steps by w_step; rows beyond `rows` repeat the last.
+// Up to PICORL_W rows at once; row r's sum is lane r. w steps by w_step.
 INLINE vf narrow_sums(layer_shape s, const float *x, const float *w, uint32_t w_step, uint32_t rows) {
     vf sums[PICORL_W];
-    for (uint32_t r = 0; r < PICORL_W; r++) {
-        const float *from = x + (size_t)least(r, rows - 1) * s.inputs;
+    UNROLL for (uint32_t r = 0; r < PICORL_W; r++) {
+        sums[r] = v_set(0);
+    }
+    for (uint32_t r = 0; r < rows; r++) {
+        const float *from = x + (size_t)r * s.inputs;
         vf lane[LANES / PICORL_W];
         UNROLL for (uint32_t k = 0; k < LANES / PICORL_W; k++) {
             lane[k] = v_set(0);
@@ -137,11 +143,13 @@ NOINLINE void narrow_forward(layer_shape s, const float *params, const float *x,
             columns[o][i] = params[i * s.outputs + o];
         }
     }
-    for (uint32_t r = 0; r < rows; r += PICORL_W) {
+    const float *w = turned ? columns[0] : params;
+    uint32_t w_step = turned ? 1 : s.outputs;
+    for (uint32_t r = 0; r < rows; r += PICORL_W, x += PICORL_W * s.inputs) {
         uint32_t n = least(rows - r, PICORL_W);
         for (uint32_t o = 0; o < s.outputs; o++) {
-            const float *from = x + (size_t)r * s.inputs;
-            vf sums = turned ? narrow_sums(s, from, columns[o], 1, n) : narrow_sums(s, from, params + o, s.outputs, n);
+            const float *from = w + o * (turned ? NARROW_INPUTS : 1);
+            vf sums = n == PICORL_W ? narrow_sums(s, x, from, w_step, PICORL_W) : narrow_sums(s, x, from, w_step, n);
             v_put_column(out + (size_t)r * s.outputs + o, s.outputs, n, activate(v_set(bias[o]) + sums, s.activation));
         }
     }
@@ -157,9 +165,6 @@ INLINE void wide_forward(
     p.many_zeros = many_zeros;
     product_run(&p);
 }
-
-// Rows that go through all layers together, so that a layer finds its inputs in the nearest cache.
-#define BLOCK_ROWS (PICORL_W == 1 ? 0xffffffff : 128)
 
 KERNEL(void, forward)(const int32_t *layout, uint32_t layers, const float *params, const float *x, float *out,
     float *cache, uint32_t row, uint32_t rows) {
@@ -238,14 +243,19 @@ NOINLINE void narrow_weight_gradient(layer_shape s, const float *x, const float 
 #endif
 }
 
-INLINE void weight_gradient(
+NOINLINE void weight_gradient(
     layer_shape s, const float *x, const float *delta, float *grad, uint32_t rows, int many_zeros) {
-    if (s.outputs <= NARROW) {
-        narrow_weight_gradient(s, x, delta, grad, rows);
-    } else {
-        wide_weight_gradient(s, x, delta, grad, rows, many_zeros);
+    for (uint32_t first = 0; first < rows; first += least(rows - first, BLOCK_ROWS)) {
+        uint32_t n = least(rows - first, BLOCK_ROWS);
+        if (s.outputs <= NARROW) {
+            narrow_weight_gradient(s, x, delta, grad, n);
+        } else {
+            wide_weight_gradient(s, x, delta, grad, n, many_zeros);
+        }
+        bias_gradient(s, delta, grad + (size_t)s.inputs * s.outputs, n);
+        x += (size_t)n * s.inputs;
+        delta += (size_t)n * s.outputs;
     }
-    bias_gradient(s, delta, grad + (size_t)s.inputs * s.outputs, rows);
 }
 
 #if PICORL_W > 1

@@ -1,6 +1,6 @@
-// One lane: a tile of 6 x 4 sums fills the 32 registers of a Cortex-M's FPU. A row by itself, and everything where floats
-// are software, skips the steps where a is zero, as it often is behind a ReLU: such a term changes no sum (weights
-// being finite).
+// One lane: a tile of 6 x 4 sums fills the 32 registers of a Cortex-M's FPU. A row by itself, and everything where
+// floats are software, skips the steps where a is zero, as it often is behind a ReLU: such a term changes no sum
+// (weights being finite).
 
 #if (defined(__ARM_FP) && __ARM_FP & 4) || defined(__riscv_flen) || defined(__x86_64__) || defined(__aarch64__)
 #define TILE_ROWS 6
