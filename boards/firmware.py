@@ -112,8 +112,8 @@ CONTENT = ("native_modules", "device/picorl", "device/manifest.py")
 def firmware(board, stock, tree, cross):
     port = board.data["port"]
     if port not in RECIPES or "file" not in board.get("firmware", {}):
-        by_hand = board.get("firmware.build", "")
-        raise Missing(f"{board.name} is not built here. By hand:\n{by_hand}")
+        why = board.get("firmware.not_here", "it needs no firmware")
+        raise Missing(f"{board.name} is not built here: {why}.\n{board.get('firmware.build', '').strip()}")
     product = board.firmware(stock)
     build = product.parent
     own = [path for path in sorted(board.folder.iterdir()) if path.name != "board.toml"]

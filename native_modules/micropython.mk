@@ -9,7 +9,8 @@ endif
 
 # A desktop picks the variant for its CPU at run time; a microcontroller has one. There -O3 would add 2 KB and win 0.1 %:
 # what pays is unrolled by hand.
-PICORL_DESKTOP := $(filter x86_64-% aarch64-%,$(shell $(CC) -dumpmachine))
+# The port is asked first: not all have named their compiler yet.
+PICORL_DESKTOP := $(and $(filter unix windows,$(notdir $(CURDIR))),$(filter x86_64-% aarch64-%,$(shell $(CC) -dumpmachine)))
 PICORL_CORE := $(PICORL_DIR)/core/single.c
 PICORL_COPT := -O2
 ifneq ($(PICORL_DESKTOP),)

@@ -1,7 +1,5 @@
 QEMU_ARCH = riscv32
 QEMU_MACHINE = virt
-# The port says this too, but after our user module has asked which compiler it is.
-CROSS_COMPILE ?= riscv64-unknown-elf-
 CFLAGS += -DQEMU_SOC_VIRT -DMICROPY_HW_MCU_NAME='"RV32IMAC"'
 SRC_BOARD_O += shared/runtime/gchelper_native.o shared/runtime/gchelper_rv32i.o
 MPY_CROSS_FLAGS += -march=rv32imc

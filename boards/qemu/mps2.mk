@@ -1,7 +1,5 @@
 # The MPS2 boards: a Cortex-M each, with 4 + 4 + 16 MB of memory. Before this file: PICORL_PSRAM, the address of the last.
 QEMU_ARCH = arm
-# The port says this too, but after our user module has asked which compiler it is.
-CROSS_COMPILE ?= arm-none-eabi-
 CFLAGS += -mthumb -DQEMU_SOC_MPS2
 LDSCRIPT := $(dir $(lastword $(MAKEFILE_LIST)))mps2.ld
 LDFLAGS += -Wl,--defsym=picorl_psram=$(PICORL_PSRAM)

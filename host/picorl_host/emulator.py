@@ -145,6 +145,9 @@ def main():
     parser.add_argument("--heap", type=size, help="bytes of heap, such as 512K")
     parser.add_argument("--flash", type=Path, help="keep the file system in this file")
     arguments = vars(parser.parse_args())
+    # Both end the emulator properly; a shell starts background jobs with SIGINT ignored.
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.default_int_handler)
     try:
         board = boards.load(arguments.pop("board"))
         with Emulator(board, **arguments) as emulator:
