@@ -13,7 +13,7 @@ than its size. Sizes and integers are checked before the first write; a wrong on
 
 from dataclasses import dataclass, field
 
-ABI = 1  # changes whenever a signature or a meaning below changes; the library refuses another
+ABI = 2  # changes whenever a signature or a meaning below changes; the library refuses another
 
 # A network's layout is a sequence of records of four int32: kind, inputs, outputs, activation.
 RECORD = 4
@@ -472,6 +472,24 @@ KERNELS = (
         "crc32",
         """crc[0] = CRC-32 (as zlib.crc32) of the bytes of data (little-endian), continued from crc[0].""",
         (AnyBuffer("data"), Buffer("crc", "I", "1", True)),
+    ),
+    Kernel(
+        "telemetry_line",
+        """Fill in a line of telemetry of length bytes, in place: ints[i] as text of 11 bytes at fields[i], floats[i] as text of
+        15 bytes at fields[n_ints + i], both to the right with blanks before; then, where the line ends with ,"check":"????????"}
+        and a newline, the CRC-32 of all that comes before these 21 bytes, as eight hexadecimal digits. Floats have nine significant digits, rounded to
+        nearest, ties to even, without trailing zeros; a decimal point and a digit behind it from 1e-4 to below 1e9, an exponent of two digits
+        elsewhere (0.0, -145.25, 1.5e-07); null when not finite.""",
+        (
+            Buffer("line", "B", "length", True),
+            Buffer("fields", "i", "n_ints + n_floats"),
+            Buffer("ints", "i", "n_ints"),
+            F("floats", "n_floats"),
+            Int("length"),
+            Int("n_ints"),
+            Int("n_floats"),
+        ),
+        check=True,
     ),
     # --- environments: rows [row, row + rows) of a vector of environments -------------------------------------------
     Kernel(

@@ -151,6 +151,10 @@ def moves(name, z):
         return (z.floats(3), 2, z.floats(1))
     if name == "crc32":
         return (z.floats(9), array("I", [0xDEADBEEF]))
+    if name == "telemetry_line":
+        line = bytearray(b'{"a":           ,"b":               ,"c":               ,"check":"????????"}\n')
+        numbers = array("f", (z.floats(1)[0] * 2**-20, -145.25))
+        return (line, array("i", (5, 21, 41)), array("i", (-2147483648,)), numbers, len(line), 1, 2)
     return (z.floats(9), 2, 7)
 
 
@@ -172,7 +176,7 @@ GROUPS = (
     (acting, ("uniform_action", "deterministic_action", "gaussian_action")),
     (policy, ("gaussian_head", "gaussian_head_backward", "smoothed_action")),
     (losses, ("td_target", "mse_delta", "policy_delta", "temperature_grad", "temperature", "log_temperature")),
-    (moves, ("copy_columns", "copy", "fill", "accumulate", "all_finite", "crc32")),
+    (moves, ("copy_columns", "copy", "fill", "accumulate", "all_finite", "crc32", "telemetry_line")),
     (pendulum, ("pendulum_reset", "pendulum_observe", "pendulum_step")),
 )
 

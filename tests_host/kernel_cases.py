@@ -59,7 +59,11 @@ def integers(kernel, r):
     column = r.choice((0, 1, 3))
     src_column, dst_column = r.choice((0, 2)), r.choice((0, 1))
     columns_here = columns if kernel.name == "copy_columns" else act_size
+    n_ints, n_floats = r.choice((1, 3)), r.choice((1, 4))
     values = {
+        "n_ints": n_ints,
+        "n_floats": n_floats,
+        "length": 16 * (n_ints + n_floats) + 21 + r.choice((0, 5)),
         "row": row,
         "rows": rows,
         "start": r.choice((0, 1, 7)),
@@ -88,6 +92,14 @@ def integers(kernel, r):
 
 def contents(kernel, name, n, args, r):
     """Plausible contents of buffer `name` with n elements."""
+    if name == "fields":
+        return r.sample(range(0, 16 * n, 16), n)
+    if name == "ints":
+        return [r.randint(-(2**31), 2**31 - 1) >> r.randrange(32) for _ in range(n)]
+    if name == "floats":
+        return [r.gauss(0, 10.0 ** r.randrange(-30, 30)) for _ in range(n)]
+    if name == "line":
+        return list(b" " * n)
     if name == "rng":
         return [r.getrandbits(32), r.getrandbits(32), r.choice((0, 1, 12345, 2**32 - 1, r.getrandbits(32))), 0]
     if name == "crc":

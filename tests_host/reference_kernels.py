@@ -4,6 +4,8 @@ Each takes the arguments of its kernel: float buffers as float64 arrays (written
 arrays, bytes as uint8 arrays. They are short and slow, and share no code with any backend.
 """
 
+import decimal
+import re
 import zlib
 
 import numpy as np
@@ -382,6 +384,24 @@ def accumulate(total, index, x):
 
 def all_finite(x, start, count):
     return int(np.isfinite(x[start : start + count]).all())
+
+
+def telemetry_line(line, fields, ints, floats, length, n_ints, n_floats):
+    for at, value in zip(fields, ints[:n_ints], strict=False):
+        line[at : at + 11] = list(b"%11d" % value)
+    for at, value in zip(fields[n_ints:], floats[:n_floats], strict=False):
+        line[at : at + 15] = list(number(value).rjust(15).encode())
+    line[length - 11 : length - 3] = list(b"%08x" % zlib.crc32(line[: length - 21].astype(np.uint8)))
+
+
+def number(value):
+    """Nine digits in the telemetry's notation."""
+    if not np.isfinite(value):
+        return "null"
+    rounded = f"{value:.8e}"
+    if value == 0 or 1e-4 <= abs(float(rounded)) < 1e9:
+        return re.sub(r"(\.\d+?)0*$", r"\1", f"{decimal.Decimal(rounded):.13f}")
+    return re.sub(r"\.?0*e", "e", rounded)
 
 
 def crc32(data, crc):

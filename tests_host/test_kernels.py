@@ -492,6 +492,65 @@ def test_crc32_is_zlibs(backend):
     assert crc[0] == zlib.crc32(array("f", [1.5, -2.5]).tobytes())
 
 
+def telemetry_text(backend, value):
+    line = bytearray(b" " * 15 + b',"check":"????????"}\n')
+    backend.telemetry_line(line, array("i", [0]), array("i"), array("f", [value]), len(line), 0, 1)
+    assert int(line[25:33], 16) == zlib.crc32(line[:15]) and line[33:] == b'"}\n'
+    return line[:15].decode().strip()
+
+
+TELEMETRY = {
+    "0.0": 0.0,
+    "-0.0": -0.0,
+    "1.0": 1.0,
+    "-145.25": -145.25,
+    "0.100000001": 0.1,
+    "0.000122070312": 2.0**-13,  # a tie, to even
+    "9.99999975e-05": 9.99999975e-05,
+    "-0.000291234552": -0.000291234552,
+    "99999992.0": 99999992.0,
+    "1e+09": 1e9,
+    "1048576.12": 1048576.125,
+    "1048576.38": 1048576.375,
+    "16777216.0": 16777216.0,
+    "1.1920929e-07": 2.0**-23,
+    "-3.40282347e+38": -3.4028234663852886e38,
+    "1.17549435e-38": 1.1754943508222875e-38,
+    "1.40129846e-45": 1.401298464324817e-45,
+    "null": math.inf,
+}
+
+
+@pytest.mark.parametrize("text", TELEMETRY)
+def test_telemetry_writes_floats_as_json(backend, text):
+    assert telemetry_text(backend, TELEMETRY[text]) == text
+    if text == "null":
+        assert telemetry_text(backend, math.nan) == telemetry_text(backend, -math.inf) == text
+
+
+def test_telemetry_is_read_back_as_the_same_floats(backend):
+    r = Random(3)
+    for _ in range(2000):
+        bits = array("I", [r.getrandbits(32)])
+        value = array("f", bits.tobytes())[0]
+        if math.isfinite(value):
+            text = telemetry_text(backend, value)
+            assert len(text) <= 15 and array("f", [float(text)])[0] == value, text
+            assert text == reference.number(value)
+
+
+def test_telemetry_stays_in_its_line(backend):
+    args = sturdy("telemetry_line")
+    end = args["length"] - 21
+    for i, width in ((0, 11), (args["n_ints"], 15)):
+        for wrong in (-1, end - width + 1, 2**31 - 1, -(2**31)):
+            fields = args["fields"][:]
+            fields[i] = wrong
+            message = f"fields[{i}] is {wrong}, must be 0 to {end - width}"
+            refuse(backend, "telemetry_line", args | {"fields": fields}, message)
+    refuse(backend, "telemetry_line", args | {"length": 20}, "length is 20, must be 21 to ")
+
+
 def test_pendulum_angle_stays_below_pi(backend):
     """Pi as float32, hanging still, stays where it is to within rounding: it must come out as -pi, and -pi as itself."""
     pi = float(np.float32(np.pi))

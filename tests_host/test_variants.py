@@ -205,6 +205,12 @@ def test_crc32_is_the_same_at_every_width(scalars):
         assert_same_bits(scalars, "crc32", [data, np.array([7], np.uint32)])
 
 
+def test_telemetry_is_the_same_at_every_width(scalars):
+    line = np.frombuffer(b'{"a":           ,"b":               ,"check":"????????"}\n', np.uint8).copy()
+    args = [line, np.array([5, 21], np.int32), np.array([-17], np.int32), np.array([0.3], np.float32)]
+    assert_same_bits(scalars, "telemetry_line", [*args, len(line), 1, 1])
+
+
 @pytest.mark.parametrize("act_size", [1, 2, 3, 17])
 @pytest.mark.parametrize("rows", [1, 2, 7, 16, 33, 100])
 def test_heads_and_losses_are_the_same_at_every_width(scalars, act_size, rows):

@@ -29,15 +29,10 @@ if len(sys.argv) > 1:
     config.update(json.loads(sys.argv[1]))
 
 
-def report(event, **record):
-    record["event"] = event
-    print(json.dumps(record))
-
-
 seed = config["seed"]
 env = Pendulum(seed=seed)
 agent = {"sac": picorl.SAC, "td3": picorl.TD3}[config["algo"]](env, seed=seed, **config["agent"])
-report(
+picorl.report(
     "start",
     python=sys.implementation.name + " " + ".".join([str(part) for part in sys.implementation.version[:3]]),
     kernels=picorl.kernels.name,
@@ -50,7 +45,7 @@ for record in picorl.train(
     evaluate_every=config["evaluate_every"],
     evaluate_episodes=config["evaluate_episodes"],
 ):
-    report("progress", **record)
+    picorl.report("progress", **record)
 if config["save"]:
     agent.save(config["save"])
-report("end", crc=agent.crc(), **{"return": picorl.evaluate(agent, env.clone(1), config["final_episodes"])})
+picorl.report("end", crc=agent.crc(), **{"return": picorl.evaluate(agent, env.clone(1), config["final_episodes"])})

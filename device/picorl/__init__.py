@@ -8,4 +8,5 @@ from .planning import plan
 from .policy import Policy
 from .sac import SAC
 from .td3 import TD3
+from .telemetry import Telemetry, report
 from .training import evaluate, train

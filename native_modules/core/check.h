@@ -218,6 +218,25 @@ static int picorl_check_copy_columns(picorl_error *error, const float *src, uint
     return picorl_check_columns(error, "dst_column + columns", "dst_width", dst_column, columns, dst_width);
 }
 
+// The check's eight digits and what surrounds them are the last 21 bytes of a line; ints take 11, floats 15.
+static int picorl_check_telemetry_line(picorl_error *error, uint8_t *line, const int32_t *fields, const int32_t *ints,
+    const float *floats, uint32_t length, uint32_t n_ints, uint32_t n_floats) {
+    if (length < 21) {
+        picorl_say(error, "length is %d", (int)length);
+        picorl_say_bounds(error, 21, PICORL_MAX_INT);
+        return -1;
+    }
+    for (uint32_t i = 0; i < n_ints + n_floats; i++) {
+        int most = (int)length - 21 - (i < n_ints ? 11 : 15);
+        if (fields[i] < 0 || fields[i] > most) {
+            picorl_say(error, "fields[%d] is %d", (int)i, (int)fields[i]);
+            picorl_say_bounds(error, 0, most);
+            return -1;
+        }
+    }
+    return 0;
+}
+
 // --- layouts ----------------------------------------------------------------------------------------------------
 
 PICORL_COLD static uint32_t picorl_bad_record(

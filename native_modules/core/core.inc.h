@@ -32,6 +32,7 @@
 #include "losses.inc.h"
 #include "pendulum.inc.h"
 #include "crc32.inc.h"
+#include "telemetry.inc.h"
 
 #ifdef PICORL_VARIANT
 #define ENTRY(name) .name = kernel_##name,

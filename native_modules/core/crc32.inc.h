@@ -48,17 +48,21 @@ NOINLINE uint32_t crc_by_eight(uint32_t crc, const uint8_t *data, uint32_t words
 }
 #endif
 
-KERNEL(void, crc32)(const uint8_t *data, uint32_t data_size, uint32_t *crc) {
-    uint32_t sum = ~crc[0];
+static uint32_t crc_of(const uint8_t *data, uint32_t size, uint32_t before) {
+    uint32_t sum = ~before;
 #if PICORL_W > 1
-    if (data_size >= 4096) {
-        sum = crc_by_eight(sum, data, data_size / 8);
-        data += data_size / 8 * 8;
-        data_size %= 8;
+    if (size >= 4096) {
+        sum = crc_by_eight(sum, data, size / 8);
+        data += size / 8 * 8;
+        size %= 8;
     }
 #endif
-    for (; data_size; data_size--) {
+    for (; size; size--) {
         sum = crc_byte(sum, *data++);
     }
-    crc[0] = ~sum;
+    return ~sum;
+}
+
+KERNEL(void, crc32)(const uint8_t *data, uint32_t data_size, uint32_t *crc) {
+    crc[0] = crc_of(data, data_size, crc[0]);
 }
