@@ -13,7 +13,7 @@ BOARDS = QEMU_CORTEX_M7 RPI_PICO
 ALL_BOARDS = $(BOARDS) QEMU_CORTEX_M4F QEMU_CORTEX_M0PLUS QEMU_RV32
 ALL_TARGETS = unix stock stock-natmod qemu-m7 pico qemu-m4f qemu-m0plus qemu-rv32 qemu-m7-natmod pico-natmod
 
-.PHONY: help setup micropython natmod firmware emulate sizes train test test-boards lint format bench-learning bench-pendulum clean
+.PHONY: help setup micropython natmod firmware emulate sizes dist train test test-boards lint format bench-learning bench-pendulum clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -59,8 +59,16 @@ sizes: setup ## what picorl costs in the firmware of every emulated board: flash
 	@$(VENV)/bin/python boards/firmware.py --quiet $(or $(BOARD),$(ALL_BOARDS))
 	@$(VENV)/bin/python boards/sizes.py $(BOARD)
 
-train: setup micropython ## train SAC on Pendulum under MicroPython and CPython, and compare (TRAIN_ARGS=...)
+dist: setup ## what makers download: firmware, and .mpy files for mpremote's mip (build/dist/)
+	@$(VENV)/bin/python boards/dist.py
+
+train: setup micropython ## train SAC on Pendulum under MicroPython, or on BOARD=QEMU_CORTEX_M7, and CPython (TRAIN_ARGS=...)
+ifdef BOARD
+	@$(if $(findstring --port,$(TRAIN_ARGS)),:,$(VENV)/bin/python boards/firmware.py --quiet $(BOARD))
+	@$(VENV)/bin/picorl train --board $(BOARD) $(TRAIN_ARGS)
+else
 	@$(VENV)/bin/picorl train --compare $(TRAIN_ARGS)
+endif
 
 test: setup micropython natmod-x64 lint ## all tests, on the desktop and on emulated boards (PYTEST_ARGS=...)
 	@$(VENV)/bin/python boards/firmware.py --quiet $(BOARDS)

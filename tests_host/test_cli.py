@@ -9,7 +9,7 @@ import sys
 import pytest
 from typer.testing import CliRunner
 
-from picorl_host import cli, compare, runner
+from picorl_host import cli, compare, runner, telemetry
 from picorl_host.bench import learning, pendulum
 
 
@@ -58,7 +58,7 @@ def fake_micropython(tmp_path):
     ],
 )
 def test_only_objects_with_an_event_are_records(line, record):
-    assert runner.parse(line) == record
+    assert telemetry.parse(line) == record
 
 
 def test_records_are_read_and_all_else_passes_through(program):
@@ -248,3 +248,23 @@ def test_environment_of_the_user_reaches_the_program(program, monkeypatch):
     monkeypatch.setitem(os.environ, "PICORL_TEST", "yes")
     run, _ = program("import os; print('{\"event\": \"%s\"}' % os.environ['PICORL_TEST'])")
     assert run.records == [{"event": "yes"}]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--port", "/dev/null"], "--port needs --board"),
+        (["--board", "NOWHERE"], "no board 'NOWHERE', must be one of"),
+        (["--board", "TEENSY41"], "TEENSY41 is not emulated: connect one, and say --port"),
+        (["--board", "UNIX"], "UNIX is this machine"),
+        (["--board", "TEENSY41", "--port", "/dev/nowhere"], "no port /dev/nowhere"),
+    ],
+)
+def test_training_on_a_board_that_is_not_there(tmp_path, monkeypatch, capsys, arguments, message):
+    monkeypatch.setenv("COLUMNS", "200")
+    monkeypatch.setattr(sys, "argv", ["picorl", "train", *arguments, "--out", str(tmp_path)])
+    with pytest.raises(SystemExit) as stopped:
+        cli.main()
+    assert stopped.value.code in (1, 2)
+    printed = capsys.readouterr()
+    assert message in " ".join((printed.err + printed.out).split())

@@ -7,7 +7,9 @@ import pty
 import subprocess
 import sys
 import threading
+import time
 import tty
+import zlib
 from pathlib import Path
 
 import pytest
@@ -359,6 +361,26 @@ def test_run_streams_records_and_everything_else(image, tmp_path):
         out, err = process.communicate(timeout=60)
     assert process.returncode == 0, err
     assert out == '{"event": "progress", "step": 1}\nhalf a line, é [\'a b\', \'--c\']\n'
+
+
+def test_run_keeps_records_with_the_time_and_tells_of_damaged_ones(image, tmp_path):
+    program = tmp_path / "talk.py"
+    program.write_text(
+        'print(\'{"event": "start"}\')\n'
+        'print(\'{"event":"tick","step":1,"check":"%08x"}\')\n'
+        'print(\'{"event":"tick","step":2,"check":"00000000"}\')\n'
+        % zlib.crc32(b'{"event":"tick","step":1')
+    )
+    log = tmp_path / "records.jsonl"
+    before = time.time()
+    with SerialBoard(image) as board:
+        process = started("run", "--port", board.port, "--log", log, program)
+        out, err = process.communicate(timeout=60)
+    assert process.returncode == 0, err
+    assert out.splitlines()[-2:] == ['{"event":"tick","step":2,"check":"00000000"}', "1 records arrived damaged"]
+    records = [json.loads(line) for line in log.read_text().splitlines()]
+    assert all(before - 1 < record.pop("time") < time.time() + 1 for record in records)
+    assert records == [{"event": "start"}, {"event": "tick", "step": 1}]
 
 
 def test_run_shows_the_boards_traceback_and_fails(image, tmp_path):

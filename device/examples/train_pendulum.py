@@ -23,11 +23,13 @@ config = {
     "evaluate_episodes": 10,
     "final_episodes": 100,
     "agent": {},
+    "variant": None,  # of the C kernels; on a desktop those of a board's class, picorl.kernels.backend.variants() has their names
     "save": None,  # a file name
 }
 if len(sys.argv) > 1:
     config.update(json.loads(sys.argv[1]))
-
+if config["variant"]:
+    picorl.kernels.select("_picorl", config["variant"])
 
 seed = config["seed"]
 env = Pendulum(seed=seed)

@@ -1,17 +1,21 @@
 """Run a program on a board and hand on what it prints, as it comes."""
 
 import codecs
+import json
+import time
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 
-from .runner import Problem, parse
+from .runner import Problem, Run
 from .serial_port import Device, DeviceError
+from .telemetry import damaged, parse
 
 
 class Lines:
     """Cuts what arrives into lines: records go to on_record(record, line), all else to on_text at once, even half a line.
 
-    A line that begins like a record waits until it is complete.
+    A line that begins like a record waits until it is complete. `damaged` counts those whose checksum was wrong, which are text.
     """
 
     def __init__(self, on_record, on_text):
@@ -20,6 +24,7 @@ class Lines:
         self._decoder = codecs.getincrementaldecoder("utf-8")("replace")
         self._waiting = ""
         self._in_line = False  # a part of this line has been handed on
+        self.damaged = 0
 
     def feed(self, received, final=False):
         text = self._waiting + self._decoder.decode(received, final)
@@ -28,6 +33,7 @@ class Lines:
             record = None if self._in_line else parse(line)
             self._in_line = False
             if record is None:
+                self.damaged += damaged(line)
                 self._on_text(line + "\n")
             else:
                 self._on_record(record, line)
@@ -45,7 +51,7 @@ def run(
     on_record: Callable[[dict, str], None] = lambda record, line: None,
     on_text: Callable[[str], None] = lambda text: print(text, end="", flush=True),
 ):
-    """Run program on the board at port, after a soft reset, with arguments as its sys.argv[1:].
+    """Run program on the board at port, after a soft reset, with arguments as its sys.argv[1:]. Returns how many records arrived damaged.
 
     Raises Problem when the connection is lost, and DeviceError, after all output has been handed on, when the program ends with an
     exception. Ctrl-C stops it there, then goes on as KeyboardInterrupt here.
@@ -64,3 +70,46 @@ def run(
             device.exec(source, on_output=lines.feed)
         finally:
             lines.feed(b"", final=True)
+    return lines.damaged
+
+
+@dataclass(frozen=True)
+class OnBoard:
+    """A board as a runtime, beside runner.Runtime."""
+
+    name: str
+    port: str
+
+    def run(self, program, config, on_record, on_line):
+        """As runner.run. The file that config["save"] names is written there, then fetched to where it names here."""
+        here = config.get("save")
+        there = here and Path(here).name
+        records, half = [], []
+
+        def on_text(text):
+            *lines, rest = ("".join(half) + text).split("\n")
+            half[:] = [rest]
+            for line in lines:
+                on_line(line)
+
+        def keep(record, line):
+            records.append(record)
+            on_record(record)
+
+        start = time.monotonic()
+        try:
+            lost = run(self.port, program, (json.dumps(config | {"save": there}),), keep, on_text)
+        except DeviceError as error:
+            for line in error.traceback.splitlines():
+                on_line(line)
+            raise Problem(f"{program.name} stopped on {self.name}, see above") from None
+        finally:
+            if any(half):
+                on_line("".join(half))
+        wall = time.monotonic() - start
+        if lost:
+            on_line(f"{lost} records arrived damaged")
+        if here:
+            with Device(self.port) as device:
+                Path(here).write_bytes(device.get(there))
+        return Run(self, records, wall, None)

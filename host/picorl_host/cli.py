@@ -1,7 +1,10 @@
 """The command `picorl`."""
 
+import contextlib
 import enum
+import json
 import sys
+import time
 from pathlib import Path
 from typing import Annotated
 
@@ -11,7 +14,7 @@ from rich.text import Text
 
 from . import board_plan, board_run, boards, compare, plots, runner, serial_port
 from . import deploy as deployment
-from .train import watch
+from . import train as training
 
 app = typer.Typer(add_completion=False, no_args_is_help=True, pretty_exceptions_show_locals=False)
 console = Console()
@@ -32,39 +35,61 @@ def picorl():
     """Deep reinforcement learning that trains on a microcontroller, in MicroPython; the desktop side."""
 
 
+Port = Annotated[str, typer.Option(metavar="PORT", help="/dev/ttyACM0, COM3, socket://host:port, ...")]
+
+
 @app.command()
 def train(
-    algo: Annotated[Algo, typer.Option(help="The algorithm.")] = Algo.sac,
-    steps: Annotated[int, typer.Option(min=200, help="Environment steps.")] = 10_000,
+    algo: Annotated[Algo | None, typer.Option(help="The algorithm.  [default: sac, or the board's]")] = None,
+    steps: Annotated[
+        int | None, typer.Option(min=200, help="Environment steps.  [default: 10000, or the board's]")
+    ] = None,
     seed: Annotated[int, typer.Option(min=0, max=2**30 - 1, help="Of all random numbers.")] = 0,
     runtime: Annotated[Runtime, typer.Option(help="Where to train.")] = Runtime.micropython,
     compare_runtimes: Annotated[
         bool, typer.Option("--compare", help="Train under MicroPython and CPython, exit with 1 if their bits differ.")
     ] = False,
     micropython: Annotated[str | None, typer.Option(metavar="PATH", help="Another MicroPython.")] = None,
+    board: Annotated[
+        str | None, typer.Option(help="Train on this board (emulated, or real with --port), then compare with CPython.")
+    ] = None,
+    port: Annotated[str | None, typer.Option(metavar="PORT", help="Of a real board, which has picorl.")] = None,
     out: Annotated[Path, typer.Option(file_okay=False, help="Folder for policy, records and picture.")] = Path(
         "build/train"
     ),
 ):
     """Train on Pendulum, watch the return rise, and keep the policy."""
-    chosen = [runner.micropython(micropython)] if compare_runtimes or runtime is Runtime.micropython else []
-    chosen += [runner.cpython()] if compare_runtimes or runtime is Runtime.cpython else []
-    out.mkdir(parents=True, exist_ok=True)
-    config = {"algo": algo.value, "seed": seed, "steps": steps, "evaluate_every": max(100, steps // 20)}
-    configs = [config | {"save": str(out / f"pendulum-{each.name.lower()}.safetensors")} for each in chosen]
-    console.print(f"{algo.value.upper()} on Pendulum, {steps} steps, seed {seed}")
-    runs, curves = watch(chosen, configs, console)
-    plots.picture(curves, out / "pendulum.png", f"{algo.value.upper()} on Pendulum, seed {seed}")
+    if port and not board:
+        raise typer.BadParameter("--port needs --board NAME, whose training set-up is used")
+    with contextlib.ExitStack() as opened:
+        config = {"algo": "sac", "steps": steps or 10_000} | ({"algo": algo.value} if algo else {})
+        if board:
+            found = boards.load(board)
+            config = training.board_config(found, algo and algo.value, steps)
+            variants = {"CPython": training.desktop_variant(found.data["fused"])}
+            chosen = [opened.enter_context(training.board_runtime(found, port)), runner.cpython()]
+        else:
+            variants = {}
+            chosen = [runner.micropython(micropython)] if compare_runtimes or runtime is Runtime.micropython else []
+            chosen += [runner.cpython()] if compare_runtimes or runtime is Runtime.cpython else []
+        out.mkdir(parents=True, exist_ok=True)
+        config |= {"seed": seed, "evaluate_every": max(100, config["steps"] // 20)}
+        configs = [
+            config
+            | {"save": str(out / f"pendulum-{each.name.lower()}.safetensors"), "variant": variants.get(each.name)}
+            for each in chosen
+        ]
+        title = f"{config['algo'].upper()} on Pendulum"
+        console.print(f"{title}, {config['steps']} steps, seed {seed}")
+        runs, curves = training.watch(chosen, configs, console)
+    plots.picture(curves, out / "pendulum.png", f"{title}, seed {seed}")
     compare.write(runs, config, out)
     console.print(compare.table(runs))
     console.print(f"policy, records and picture: {out}/")
-    if compare_runtimes:
+    if len(runs) > 1:
         console.print(compare.verdict(runs))
         if not compare.identical(runs):
             raise typer.Exit(1)
-
-
-Port = Annotated[str, typer.Option(metavar="PORT", help="/dev/ttyACM0, COM3, socket://host:port, ...")]
 
 
 @app.command()
@@ -85,23 +110,31 @@ def run(
     port: Port,
     program: Annotated[Path, typer.Argument(help="A file of this machine.")],
     arguments: Annotated[list[str] | None, typer.Argument(help="Its sys.argv[1:].")] = None,
+    log: Annotated[
+        Path | None, typer.Option(dir_okay=False, help="Append its records to this file, with the time (Unix, s).")
+    ] = None,
 ):
     """Run a program on a board and show what it prints. Ctrl-C stops it there."""
 
     def on_record(record, line):
+        if log:
+            with log.open("a") as file:
+                print(json.dumps({"time": round(time.time(), 3)} | record), file=file)
         if not console.is_terminal:
             return print(line, flush=True)
         rest = "  ".join(f"{key} {value}" for key, value in record.items() if key != "event")
         console.print(Text.assemble((f"{record['event']:10}", "bold"), rest), soft_wrap=True)
 
     try:
-        board_run.run(port, program, tuple(arguments or ()), on_record)
+        damaged = board_run.run(port, program, tuple(arguments or ()), on_record)
     except serial_port.DeviceError as error:
         print(error.traceback.replace("\r\n", "\n"), end="", file=sys.stderr)
         raise typer.Exit(1) from None
     except KeyboardInterrupt:
         console.print(f"stopped {program.name} on the board", highlight=False)
         raise typer.Exit(130) from None
+    if damaged:
+        console.print(f"{damaged} records arrived damaged", highlight=False)
 
 
 @app.command()

@@ -20,7 +20,7 @@ def table(runs):
     result.add_row("interpreter", *(run.last("start")["python"] for run in runs))
     result.add_row("kernels", *(run.last("start")["kernels"] for run in runs))
     result.add_row("final return", *(f"{run.last('end')['return']:.1f}" for run in runs))
-    result.add_row("CPU time, user", *(f"{run.cpu:.2f} s" for run in runs))
+    result.add_row("CPU time, user", *("" if run.cpu is None else f"{run.cpu:.2f} s" for run in runs))
     result.add_row("wall time", *(f"{run.wall:.2f} s" for run in runs))
     result.add_row("CRC of the parameters", *(run.last("end")["crc"] for run in runs))
     return result

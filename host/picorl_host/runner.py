@@ -1,4 +1,4 @@
-"""Run a program under MicroPython or CPython and read the records it prints: JSON objects with an "event", one a line."""
+"""Run a program under MicroPython or CPython on this machine and read the records it prints."""
 
 import importlib.util
 import json
@@ -10,6 +10,8 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
+
+from .telemetry import parse
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 EXAMPLES = REPOSITORY / "device/examples"
@@ -28,15 +30,18 @@ class Runtime:
     command: tuple[str, ...]
     environment: dict[str, str] = field(default_factory=dict)
 
+    def run(self, program, config, on_record, on_line):
+        return run(self, program, config, on_record, on_line)
+
 
 @dataclass(frozen=True)
 class Run:
-    """What a program printed and what it cost; cpu is user seconds of the whole process."""
+    """What a program printed and what it cost in seconds; cpu is the user time of the whole process, None on a board."""
 
     runtime: Runtime
     records: list[dict]
     wall: float
-    cpu: float
+    cpu: float | None
 
     def events(self, event):
         return [record for record in self.records if record["event"] == event]
@@ -64,18 +69,6 @@ def micropython(path=None):
     library = Path(importlib.util.find_spec("picorl").origin).parents[1]
     # Frozen modules first, as on a board; heapsize is that of boards/UNIX.
     return Runtime("MicroPython", (program, "-X", "heapsize=4m"), {"MICROPYPATH": f".frozen:{library}"})
-
-
-def parse(line):
-    """The record that a line holds, or None: then it is for the user to read."""
-    if line.startswith("{"):
-        try:
-            record = json.loads(line)
-        except ValueError:
-            return None
-        if isinstance(record.get("event"), str):
-            return record
-    return None
 
 
 def run(
