@@ -7,13 +7,14 @@ PEERS = build/peers-venv
 PYTEST_ARGS ?= -q -n auto --dist loadgroup
 
 C_FILES = $(shell find native_modules -name '*.[ch]' -not -path '*/generated/*')
+BENCH_C_FILES = $(wildcard host/picorl_host/bench/*.c)
 
 # Emulated boards: those that `make test` runs on, and all of them.
 BOARDS = QEMU_CORTEX_M7 RPI_PICO
 ALL_BOARDS = $(BOARDS) QEMU_CORTEX_M4F QEMU_CORTEX_M0PLUS QEMU_RV32
-ALL_TARGETS = unix stock stock-natmod qemu-m7 pico qemu-m4f qemu-m0plus qemu-rv32 qemu-m7-natmod pico-natmod
+ALL_TARGETS = unix stock stock-natmod qemu-m7 pico qemu-m4f qemu-m0plus qemu-rv32 qemu-m7-natmod pico-natmod qemu-m7-arena
 
-.PHONY: help setup micropython natmod firmware emulate sizes dist train test test-boards lint format bench-learning bench-pendulum clean
+.PHONY: help setup micropython natmod firmware emulate sizes dist train test test-boards lint format bench-learning bench-pendulum bench-kernels bench-m7 bench-pico clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -48,8 +49,8 @@ natmod: setup ## native modules for stock firmware (build/natmod/): all that hav
 natmod-%: setup
 	@$(VENV)/bin/python boards/natmod.py $*
 
-firmware: setup ## firmware for a board with picorl inside, BOARD=RPI_PICO; STOCK=1 without (build/firmware/)
-	@$(VENV)/bin/python boards/firmware.py $(BOARD) $(if $(STOCK),--stock)
+firmware: setup ## firmware for a board with picorl inside, BOARD=RPI_PICO; STOCK=1 without, ARENA=256K (build/firmware/)
+	@$(VENV)/bin/python boards/firmware.py $(BOARD) $(if $(STOCK),--stock) $(ARENA:%=--arena %)
 
 emulate: setup ## start an emulated board and say its port, BOARD=QEMU_CORTEX_M7 (STOCK=1, HEAP=512K, FLASH=file)
 	@$(VENV)/bin/python boards/firmware.py --quiet $(BOARD) $(if $(STOCK),--stock)
@@ -77,23 +78,37 @@ test: setup micropython natmod-x64 lint ## all tests, on the desktop and on emul
 test-boards: setup micropython natmod ## the device tests on every target there is
 	@$(VENV)/bin/python boards/firmware.py --quiet $(ALL_BOARDS)
 	@$(VENV)/bin/python boards/firmware.py --quiet --stock $(BOARDS)
+	@$(VENV)/bin/python boards/firmware.py --quiet --arena 640K QEMU_CORTEX_M7
 	@$(VENV)/bin/pytest $(PYTEST_ARGS) tests_device $(ALL_TARGETS:%=--target %)
 
 lint: setup ## ruff and clang-format, changing nothing
 	@$(VENV)/bin/ruff check -q
 	@$(VENV)/bin/ruff format -q --check
-	@$(VENV)/bin/clang-format --dry-run -Werror $(C_FILES)
+	@$(VENV)/bin/clang-format --dry-run -Werror $(C_FILES) $(BENCH_C_FILES)
 
 format: setup ## ruff and clang-format, rewriting files
 	@$(VENV)/bin/ruff check -q --fix
 	@$(VENV)/bin/ruff format -q
-	@$(VENV)/bin/clang-format -i $(C_FILES)
+	@$(VENV)/bin/clang-format -i $(C_FILES) $(BENCH_C_FILES)
 
 bench-learning: setup micropython ## final returns of SAC and TD3, 10 seeds each, against a near-optimal policy
 	@$(VENV)/bin/python -m picorl_host.bench.learning $(BENCH_ARGS)
 
-bench-pendulum: setup micropython $(PEERS)/.installed ## CPU time of TD3 against Stable-Baselines3
+bench-pendulum: setup micropython $(PEERS)/.more ## CPU time of trainings beside Stable-Baselines3 and SBX
 	@$(VENV)/bin/python -m picorl_host.bench.pendulum $(BENCH_ARGS)
+
+bench-kernels: setup micropython $(PEERS)/.more ## GFLOP/s of every kernel, time of an action, and how both grow, on this machine
+	@$(VENV)/bin/python -m picorl_host.bench.kernels $(BENCH_ARGS)
+
+bench-m7: setup ## instructions on an emulated Cortex-M7 beside CMSIS-DSP and RLtools (BENCH_ARGS="--only forward,steps")
+	@$(PYTHON) boards/debian.py gcc-arm-none-eabi libnewlib-arm-none-eabi qemu-system-arm
+	@$(VENV)/bin/python boards/firmware.py --quiet QEMU_CORTEX_M7
+	@$(VENV)/bin/python boards/firmware.py --quiet --arena 640K QEMU_CORTEX_M7
+	@$(VENV)/bin/python -m picorl_host.bench.m7 $(BENCH_ARGS)
+
+bench-pico: setup ## time on an emulated Raspberry Pi Pico, C kernels beside plain Python
+	@$(VENV)/bin/python boards/firmware.py --quiet RPI_PICO
+	@$(VENV)/bin/python -m picorl_host.bench.pico $(BENCH_ARGS)
 
 # The version of torch is one whose CPU build may lie on disk; others bring gigabytes of CUDA.
 $(PEERS)/.installed: | $(VENV)/.environment
@@ -101,6 +116,12 @@ $(PEERS)/.installed: | $(VENV)/.environment
 	@$(PYTHON) -m venv --clear $(PEERS)
 	@$(PEERS)/bin/pip install -qq --disable-pip-version-check torch==2.13.0 stable-baselines3 'gymnasium[classic-control]'
 	@touch $@
+
+# Peers one can do without.
+$(PEERS)/.more: | $(PEERS)/.installed
+	@echo "SBX and onnxruntime into $(PEERS) ..."
+	@$(PEERS)/bin/pip install -qq --disable-pip-version-check sbx-rl onnx onnxruntime && touch $@ || \
+	    echo 'picorl: they did not install; the comparison goes on without them'
 
 clean: ## remove everything that was built or downloaded
 	rm -rf build native_modules/generated host/*.egg-info host/_picorl*.so

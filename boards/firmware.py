@@ -2,6 +2,7 @@
 
     build/venv/bin/python boards/firmware.py QEMU_CORTEX_M7            # build/firmware/QEMU_CORTEX_M7/
     build/venv/bin/python boards/firmware.py QEMU_CORTEX_M7 --stock    # build/firmware/QEMU_CORTEX_M7-stock/
+    build/venv/bin/python boards/firmware.py QEMU_CORTEX_M7 --arena 512K    # build/firmware/QEMU_CORTEX_M7-arena/
 
 What is up to date is left alone. Recipes are by MicroPython's port; boards/<NAME>/board.toml says which one it is.
 """
@@ -18,18 +19,19 @@ from debian import Missing
 from micropython import BUILD, ROOT
 
 from picorl_host import boards
+from picorl_host.emulator import size
 
 FIRMWARE = BUILD / "firmware"
 
 
-def qemu(board, stock, tree, cross, build):
+def qemu(board, stock, arena, tree, cross, build):
     """The port takes boards from outside the tree."""
     manifest = "boards/qemu/stock_manifest.py" if stock else "boards/qemu/manifest.py"
-    variables = {"USER_C_MODULES": ""} if stock else {}
+    variables = {"USER_C_MODULES": ""} if stock else {"PICORL_ARENA": arena or ""}
     micropython.port_make("qemu", tree, cross, build, manifest, BOARD=board.name, BOARD_DIR=board.folder, **variables)
 
 
-def rp2(board, stock, tree, cross, build):
+def rp2(board, stock, arena, tree, cross, build):
     """Raspberry Pi's microcontrollers: CMake, and three libraries that a Debian tree does not hold."""
     sdk = rp2_libraries(tree)
     variables = {
@@ -44,6 +46,7 @@ def rp2(board, stock, tree, cross, build):
     }
     if not stock:
         variables["USER_C_MODULES"] = ROOT / "native_modules/micropython.cmake"
+        variables["PICORL_ARENA"] = arena
     # The scan for QSTRs does not know where this header is.
     includes = sorted(sdk.glob("src/rp2_common/pico_platform_*/include"))
     env = ["env", f"MICROPY_MPYCROSS={cross}", "CPATH=" + ":".join(map(str, includes))]
@@ -109,17 +112,21 @@ RECIPE = (
 CONTENT = ("native_modules", "device/picorl", "device/manifest.py")
 
 
-def firmware(board, stock, tree, cross):
+def firmware(board, tree, cross, stock=False, arena=None):
+    """Build it; the path of the file that goes onto the board. arena: bytes, instead of what board.toml says."""
     port = board.data["port"]
     if port not in RECIPES or "file" not in board.get("firmware", {}):
         why = board.get("firmware.not_here", "it needs no firmware")
         raise Missing(f"{board.name} is not built here: {why}.\n{board.get('firmware.build', '').strip()}")
-    product = board.firmware(stock)
+    product = board.firmware("stock" if stock else None if arena is None else "arena")
+    arena = board.get("firmware.arena", 0) if arena is None else arena
     build = product.parent
     own = [path for path in sorted(board.folder.iterdir()) if path.name != "board.toml"]
     recipe = micropython.digest(*own, *(ROOT / path for path in (*RECIPE, SHARED[port])))
     content = "" if stock else micropython.digest(*(ROOT / path for path in CONTENT))
-    built_as, remember = micropython.up_to_date(build / "recipe", tree.resolve(), micropython.version(tree), recipe)
+    built_as, remember = micropython.up_to_date(
+        build / "recipe", tree.resolve(), micropython.version(tree), recipe, arena
+    )
     fresh, done = micropython.up_to_date(product, recipe, content)
     # What runs it, too: a board that is only emulated is of no use without.
     packages = board.get("firmware.packages", []) + board.get("emulate.packages", [])
@@ -129,7 +136,7 @@ def firmware(board, stock, tree, cross):
             micropython.remove(build)  # make does not see a change of flags
         build.mkdir(parents=True, exist_ok=True)
         with micropython.step(f"firmware {build.name}"):
-            RECIPES[port](board, stock, tree, cross, build)
+            RECIPES[port](board, stock, arena, tree, cross, build)
         (build / "recipe").touch()
         remember()
         done()
@@ -141,6 +148,7 @@ def main():
     parser.add_argument("boards", nargs="*", metavar="BOARD")
     parser.add_argument("--quiet", action="store_true", help="say nothing of what is up to date")
     parser.add_argument("--stock", action="store_true", help="without picorl, as MicroPython's own firmware")
+    parser.add_argument("--arena", type=size, help="bytes of memory that the collector does not scan, such as 512K")
     arguments = parser.parse_args()
     try:
         if not arguments.boards:
@@ -151,7 +159,7 @@ def main():
             tree = micropython.source()
             cross = micropython.mpy_cross(tree)
             for board in wanted:
-                product = firmware(board, arguments.stock, tree, cross)
+                product = firmware(board, tree, cross, arguments.stock, arguments.arena)
                 if not arguments.quiet:
                     print(f"{product.relative_to(ROOT)}: {product.stat().st_size} bytes")
     except (Missing, boards.UnknownBoard) as problem:

@@ -33,6 +33,9 @@ UNIX = BUILD / "unix"
 SUITE = "trixie"
 VERSION = "1.25."
 
+# Bytes outside of the collector's heap for agents' buffers, as boards/UNIX/board.toml has it (a Python without tomllib runs this).
+UNIX_ARENA = 1_048_576
+
 # Debian strips the submodules, so nothing that needs one may be switched on.
 WITHOUT_SUBMODULES = {"MICROPY_PY_SSL": 0, "MICROPY_SSL_MBEDTLS": 0, "MICROPY_PY_BTREE": 0, "MICROPY_PY_FFI": 0}
 
@@ -194,7 +197,9 @@ def unix(tree, cross):
         if not built_as:
             remove(UNIX)  # make does not see a change of flags
         with step("MicroPython unix port with picorl"):
-            port_make("unix", tree, cross, UNIX, "boards/UNIX/manifest.py", **WITHOUT_SUBMODULES)
+            port_make(
+                "unix", tree, cross, UNIX, "boards/UNIX/manifest.py", PICORL_ARENA=UNIX_ARENA, **WITHOUT_SUBMODULES
+            )
         (UNIX / "recipe").touch()
         remember()
         done()

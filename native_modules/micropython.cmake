@@ -15,6 +15,13 @@ target_sources(usermod_picorl INTERFACE ${CMAKE_CURRENT_LIST_DIR}/generated/user
 target_include_directories(usermod_picorl INTERFACE ${CMAKE_CURRENT_LIST_DIR})
 target_link_libraries(usermod INTERFACE usermod_picorl)
 
+# -DPICORL_ARENA=<bytes>: memory for agents' buffers that the garbage collector does not scan (arena.h). An agent refers to more
+# objects than the collector's stack has room for, 64; that would make it look through the whole heap once more.
+if(PICORL_ARENA)
+    target_compile_definitions(usermod_picorl INTERFACE PICORL_ARENA=${PICORL_ARENA} MICROPY_ALLOC_GC_STACK_SIZE=256)
+    list(APPEND MICROPY_CPP_DEF_EXTRA PICORL_ARENA=${PICORL_ARENA}) # for the scan for QSTRs
+endif()
+
 # The kernels' own flags, whatever the port's are. No contraction: results must not depend on what a compiler likes to fuse.
 # -O3 would add 2 KB and win 0.1 %: what pays is unrolled by hand.
 set(picorl_options -O2 -std=gnu99 -ffp-contract=off -fno-math-errno -fno-strict-aliasing -Wno-psabi)

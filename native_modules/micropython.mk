@@ -24,6 +24,12 @@ SRC_USERMOD_C += $(PICORL_DIR)/generated/user_module.c
 SRC_USERMOD_LIB_C += $(PICORL_CORE)
 CFLAGS_USERMOD += -I$(PICORL_DIR)
 
+# PICORL_ARENA=<bytes>: memory for agents' buffers that the garbage collector does not scan (arena.h). An agent refers to more
+# objects than the collector's stack has room for, 64; that would make it look through the whole heap once more.
+ifneq ($(PICORL_ARENA),)
+CFLAGS_USERMOD += -DPICORL_ARENA=$(PICORL_ARENA) -DMICROPY_ALLOC_GC_STACK_SIZE=256
+endif
+
 # The kernels' own flags, whatever the port's COPT is; `private`, or the headers that make generates would get them too.
 # No contraction: results must not depend on what a compiler likes to fuse. No debug information: it doubles the time.
 $(BUILD)/native_modules/core/%.o: private CFLAGS += $(PICORL_COPT) -g0 -std=gnu99 -ffp-contract=off -fno-math-errno -fno-strict-aliasing -Wno-psabi

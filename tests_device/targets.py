@@ -4,9 +4,10 @@ import functools
 import os
 import subprocess
 import tempfile
+import time
 from pathlib import Path
 
-from picorl_host import boards, emulator, serial_port
+from picorl_host import boards, emulator, mpy, serial_port
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -22,6 +23,7 @@ class UnixTarget:
     program = ROOT / "build/unix/micropython"
     path = ".frozen"
     native = True  # the C kernels are there
+    arena = boards.load("UNIX").get("firmware.arena")  # bytes of its firmware's arena
     size = "large"  # of the networks it can train while a test waits: large, medium or small
     remedy = "make micropython"
 
@@ -65,6 +67,7 @@ class StockTarget(UnixTarget):
     program = ROOT / "build/stock/micropython"
     path = str(ROOT / "device")
     native = False
+    arena = 0
     remedy = "make setup"
 
 
@@ -85,6 +88,7 @@ class PortTarget:
     """A board behind a serial port that has picorl, in its firmware or deployed. Its heap is what it is."""
 
     native = True
+    arena = 0
     size = "small"
     timeout = 600
 
@@ -110,27 +114,66 @@ class PortTarget:
 
 
 class EmulatedTarget(PortTarget):
-    """An emulated board: started here, started again when it hangs."""
+    """An emulated board: started here, started again when it hangs. heap and flash are emulator.Emulator's."""
 
-    def __init__(self, name, board, size):
+    stock = False  # firmware without picorl
+
+    def __init__(self, name, board, size, heap=None, flash=None):
         self.name = name
         self.board = boards.load(board)
         self.size = size
+        self._memories = {"heap": heap, "flash": flash}
         self._emulator = self._device = None
         self._start()
 
     def _start(self):
+        self._boot()
+
+    def _boot(self):
         try:
-            self._emulator = emulator.Emulator(self.board)
+            firmware = self.board.firmware("arena") if self.arena else None
+            self._emulator = emulator.Emulator(self.board, self.stock, firmware, **self._memories)
             self._device = serial_port.Device(self._emulator.port)
         except (emulator.EmulatorError, serial_port.PortError) as error:
             raise TargetError(f"{self.name}: {error}") from error
 
     def close(self):
-        if self._device:
-            self._device.close()
+        # The board goes first: it may be busy with a program, and nobody has pressed Ctrl-C.
         if self._emulator:
             self._emulator.stop()
+        if self._device:
+            self._device.close()
+
+    def cut_power(self):
+        """Stop the board wherever it is and boot it again. Its flash keeps what had been written to it, if it has any."""
+        self.close()
+        self._boot()
+
+    def run_until(self, source, condition):
+        """Run source and cut the power: what it had printed, and whether it had ended.
+
+        condition(printed) says in how many seconds, or None to go on.
+        """
+        printed = ""
+
+        def on_output(received):
+            nonlocal printed
+            printed += received.decode().replace("\r\n", "\n")
+            seconds = condition(printed)
+            if seconds is not None:
+                time.sleep(seconds)
+                raise _Cut
+
+        self._device.soft_reset()
+        try:
+            self._device.exec(source, on_output, timeout=self.timeout)
+            ended = True
+        except _Cut:
+            ended = False
+        except (serial_port.DeviceError, serial_port.PortError, TimeoutError) as error:
+            raise TargetError(f"{self.name}: {error}") from error
+        self.cut_power()
+        return printed, ended
 
     def run(self, source, files=(), heap=None, timeout=None):
         try:
@@ -142,25 +185,42 @@ class EmulatedTarget(PortTarget):
             raise
 
 
+class _Cut(Exception):
+    """Ends the reading of a board whose power is about to be cut."""
+
+
 class EmulatedNativeModuleTarget(EmulatedTarget):
     """The same with firmware that knows nothing of picorl: the library as .mpy files and our native module in /lib."""
+
+    stock = True
 
     def _start(self):
         arch = self.board.data["mpy_arch"]
         module = ROOT / f"build/natmod/{arch}_6.3/_picorl.mpy"
         if not module.exists():
             raise TargetError(f"{self.name}: no {module.relative_to(ROOT)}: make natmod ARCH={arch}")
+        self._boot()
         try:
-            self._emulator = emulator.Emulator(self.board, stock=True)
-            self._device = device = serial_port.Device(self._emulator.port)
+            device = self._device
             compiled = library()
             folders = {"/lib"} | {f"/lib/{Path(name).parent}" for name in compiled}
             device.exec("import os\nfor f in %r:\n try: os.mkdir(f)\n except OSError: pass" % sorted(folders))
             for name, content in compiled.items():
                 device.put(f"/lib/{name}", content)
             device.put("/lib/_picorl.mpy", module.read_bytes())
-        except (emulator.EmulatorError, serial_port.PortError) as error:
+        except (serial_port.DeviceError, serial_port.PortError) as error:
             raise TargetError(f"{self.name}: {error}") from error
+
+
+class EmulatedArenaTarget(EmulatedTarget):
+    """Firmware with an arena: `make firmware BOARD=QEMU_CORTEX_M7 ARENA=640K`."""
+
+    name = "qemu-m7-arena"
+    arena = 640 * 1024
+    size = "medium"
+
+    def __init__(self):
+        super().__init__(self.name, "QEMU_CORTEX_M7", self.size)
 
 
 @functools.cache
@@ -169,21 +229,14 @@ def library():
     cross = ROOT / "build/mpy-cross/mpy-cross"
     if not cross.exists():
         raise TargetError("no build/mpy-cross/mpy-cross: make micropython")
-    found = {}
-    with tempfile.TemporaryDirectory() as folder:
-        out = Path(folder, "out.mpy")
-        for path in sorted((ROOT / "device/picorl").rglob("*.py")):
-            name = path.relative_to(ROOT / "device")
-            subprocess.run([cross, "-o", out, "-s", name, path], check=True)
-            found[str(name.with_suffix(".mpy"))] = out.read_bytes()
-    return found
+    return mpy.compiled(cross, mpy.modules(ROOT / "device/picorl"))
 
 
 def emulated(name, board, size="medium", kind=EmulatedTarget):
     return name, functools.partial(kind, name, board, size)
 
 
-KINDS = {kind.name: kind for kind in (UnixTarget, StockTarget, StockNativeTarget)} | dict(
+KINDS = {kind.name: kind for kind in (UnixTarget, StockTarget, StockNativeTarget, EmulatedArenaTarget)} | dict(
     (
         emulated("qemu-m7", "QEMU_CORTEX_M7"),
         emulated("qemu-m4f", "QEMU_CORTEX_M4F"),
@@ -197,8 +250,19 @@ KINDS = {kind.name: kind for kind in (UnixTarget, StockTarget, StockNativeTarget
 # What `make test` runs.
 DEFAULT = ("unix", "stock", "stock-natmod", "qemu-m7", "pico")
 SIZES = {name: getattr(kind, "size", None) or kind.args[2] for name, kind in KINDS.items()}
+EMULATED = {name: kind for name, kind in KINDS.items() if isinstance(kind, functools.partial)}
 
 
-def open_target(name):
-    """The target of this name; any other name is the port of a board on the desk."""
-    return KINDS[name]() if name in KINDS else PortTarget(name)
+def wanted(config):
+    """The names of the targets to test."""
+    return config.getoption("--target") or DEFAULT
+
+
+def can_have(memory):
+    """The names of the emulated boards of which this memory, "heap" or "flash", can be chosen."""
+    return [name for name, kind in EMULATED.items() if boards.load(kind.args[1]).get(f"emulate.{memory}")]
+
+
+def open_target(name, **memories):
+    """The target of this name; any other name is the port of a board on the desk. memories: heap and flash of an emulated one."""
+    return KINDS[name](**memories) if name in KINDS else PortTarget(name)

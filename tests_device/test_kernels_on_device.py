@@ -2,6 +2,7 @@
 
 import functools
 import importlib.util
+import json
 import os
 import subprocess
 import sys
@@ -91,6 +92,11 @@ def test_plain_python_kernels_agree_with_the_desktop(target):
     assert len(lines) == len(wanted)
     for got, right in zip(lines, wanted, strict=True):
         kind, name, *rest = got.split()
+        if name == "telemetry_line" and kind == "buffer" and rest[0] == "0":
+            # Where Python's floats have 32 bits, so has the text that it makes of them.
+            got, right = (json.loads(bytes.fromhex(line.split()[-1])) for line in (got, right))
+            assert [got[key] for key in "abc"] == pytest.approx([right[key] for key in "abc"], rel=1e-6)
+            continue
         if kind == "result" or rest[1] != "f":
             assert got == right
             continue

@@ -4,7 +4,10 @@ Kinds say what a buffer is for: a policy file holds POLICY and HYPER (the hyper-
 nothing between two updates.
 """
 
+import gc
 from array import array
+
+from . import kernels
 
 POLICY = 0
 HYPER = 1
@@ -12,8 +15,8 @@ STATE = 2
 WORK = 3
 
 _ITEM = {"f": 4, "i": 4, "I": 4, "B": 1}
-_GROW = 64  # items added at a time, at least
-_EXTENSIONS = 64
+_CLEARED = 16  # items set to zero one by one; the others are copied from them
+_ARENA_BLOCK = 16  # native_modules/arena.h
 
 
 def nbytes(typecode, length):
@@ -21,23 +24,56 @@ def nbytes(typecode, length):
     return _ITEM[typecode] * length
 
 
+try:
+    _multiplies = bool(array("i", (0,)) * 2)
+except TypeError:  # MicroPython's arrays do not
+    _multiplies = False
+
+
 def zeros(typecode, length):
-    """An array of zeros. Grown in pieces: array(typecode, [0] * length) would need the memory twice."""
-    buffer = array(typecode)
-    # Each extension may move what is there: a bounded number of them, so that a large buffer is not a matter of seconds.
-    grow = max(_GROW, length // _EXTENSIONS)
-    piece = array(typecode, [0] * min(grow, length))
-    for _ in range(length // grow):
-        buffer.extend(piece)
-    if length % grow:
-        buffer.extend(array(typecode, [0] * (length % grow)))
+    """A buffer of zeros, an array or (typecode "B") a bytearray. Its memory is taken in one go."""
+    if typecode == "B":
+        return bytearray(length)
+    if _multiplies:
+        return array(typecode, (0,)) * length
+    # MicroPython asks the range for its length first. array(typecode, [0] * length) would need the memory twice, and so would
+    # an array that grows, whenever it has to move.
+    buffer = array(typecode, range(length))
+    cleared = min(_CLEARED, length)
+    for i in range(cleared):
+        buffer[i] = 0
+    view = memoryview(buffer)
+    while cleared < length:
+        n = min(cleared, length - cleared)
+        view[cleared : cleared + n] = view[:n]
+        cleared += n
     return buffer
 
 
 def take(owner, declared):
-    """Make every declared buffer an attribute of owner, biggest first so that a fragmented heap still fits them."""
+    """Make every declared buffer an attribute of owner, biggest first so that a fragmented heap still fits them.
+
+    The firmware's arena, where it has one, serves first: its buffers are memoryviews, good as long as owner lives, and their
+    memory comes back when a collection finds owner gone. What does not fit there goes to the heap.
+    """
+    if not _multiplies:
+        gc.collect()  # garbage would split the pieces that are free, and an agent that is gone would keep its part of the arena
+    lease = None
+    if arena():
+        lease = owner.lease = kernels.backend.Lease(sum(arena_bytes(one[1], one[2]) for one in declared))
     for name, typecode, length, _ in sorted(declared, key=lambda one: -nbytes(one[1], one[2])):
-        setattr(owner, name, zeros(typecode, length))
+        buffer = lease.take(typecode, length) if lease else None
+        setattr(owner, name, zeros(typecode, length) if buffer is None else buffer)
+
+
+def arena():
+    """Bytes of the firmware's arena; 0 where it has none."""
+    return getattr(kernels.backend, "ARENA", 0)
+
+
+def arena_bytes(typecode, length):
+    """Bytes that a buffer takes of an arena."""
+    return (nbytes(typecode, length) + _ARENA_BLOCK - 1) // _ARENA_BLOCK * _ARENA_BLOCK
 
 
 def spans(total, piece):

@@ -61,7 +61,7 @@ class OffPolicy:
                      a piece takes and how much memory activations need, not one bit of the result
     keep_best        keep a copy of the policy with the best evaluation
     seed             0 to 2³²-1; same seed, same steps, same bits
-    take             called as take(agent, declared) to make the buffers; `plan` and firmware with an arena bring their own
+    take             called as take(agent, declared) to make the buffers; `plan` brings its own
     """
 
     def __init__(

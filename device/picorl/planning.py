@@ -6,8 +6,8 @@ from .off_policy import least_capacity
 # MicroPython on a 32-bit board: a heap block, and what an agent needs beside its buffers (the instance with its attributes, the update's
 # generator, bound functions); measured on a Cortex-M7, tests_device checks it there.
 _BLOCK = 16
-_AGENT = 2400
-_SPAN = 32 + 4  # a (start, count) tuple and its place in the tuple around it
+_AGENT = 1400
+_SPAN = 16 + 4  # a (start, count) tuple and its place in the tuple around it
 
 # Instructions of one garbage collection, per byte of heap in use that belongs to float arrays: the collector scans them word by word.
 # Counted on a Cortex-M7.
@@ -33,12 +33,13 @@ class Plan:
     buffers         bytes of all buffers (exact)
     objects         bytes of Python objects around them on a 32-bit board (within 1 KB)
     largest         bytes of the largest contiguous block
+    arena           bytes of the buffers that go into the firmware's arena, where it has one; the others are in the heap
     gc_instructions an estimate of what one garbage collection costs because of these buffers
     act_macs, update_macs  multiply-adds of the networks in one act and one update (all of its parts)
     params          parameters of actor and critics
     """
 
-    def __init__(self, agent, declared):
+    def __init__(self, agent, declared, arena):
         sized = [(name, memory.nbytes(typecode, length)) for name, typecode, length, _ in declared]
         self.parts = sorted(sized, key=lambda one: -one[1])
         self.buffers = sum(nbytes for _, nbytes in sized)
@@ -49,21 +50,29 @@ class Plan:
         self.objects = _AGENT + _BLOCK * len(sized) + rounding + _SPAN * (chunks + spans)
         self.largest = self.parts[0][1]
         self.batch_size = agent.batch_size
-        self.gc_instructions = _GC_PER_BYTE * self.buffers
+        self.arena = _fitting(declared, arena)
+        self.gc_instructions = _GC_PER_BYTE * (self.buffers - self.arena)
         self.params = network.n_params(actor) + 2 * network.n_params(critic)
         self.act_macs = _macs(actor)
         self.update_macs = agent.batch_size * agent.row_macs(_macs(actor), _inner(actor), _macs(critic), _inner(critic))
 
     @property
     def total(self):
-        """Bytes of heap: buffers and objects."""
+        """Bytes of buffers and objects."""
         return self.buffers + self.objects
+
+    @property
+    def heap(self):
+        """Bytes of heap: what of the total is not in the arena."""
+        return self.total - self.arena
 
     def __str__(self):
         lines = ["%10d  %s" % (nbytes, name) for name, nbytes in self.parts]
         lines.append("%10d  buffers" % self.buffers)
         lines.append("%10d  objects (32-bit MicroPython, about)" % self.objects)
         lines.append("%10d  together; the largest block is %d" % (self.total, self.largest))
+        if self.arena:
+            lines.append("%10d  of it in the firmware's arena, %d in the heap" % (self.arena, self.heap))
         return "\n".join(lines)
 
 
@@ -76,22 +85,45 @@ def _inner(layout):
     return sum(inputs * outputs for inputs, outputs in network.layers(layout)[1:])
 
 
-def plan(algorithm, env, **options):
-    """The Plan of algorithm(env, **options). Nothing is allocated for it; ValueError for options the algorithm refuses."""
+def _fitting(declared, arena):
+    """Bytes of the buffers for which memory.take finds room in an arena of so many bytes, all of them free."""
+    found = 0
+    for _, typecode, length, _ in sorted(declared, key=lambda one: -memory.nbytes(one[1], one[2])):
+        size = memory.arena_bytes(typecode, length)
+        if size <= arena:
+            arena -= size
+            found += memory.nbytes(typecode, length)
+    return found
+
+
+def plan(algorithm, env, arena=None, **options):
+    """The Plan of algorithm(env, **options). Nothing is allocated for it; ValueError for options the algorithm refuses.
+
+    arena: bytes of the firmware's arena; None: of this firmware's own.
+    """
     try:
         algorithm(env, take=_stop, **options)
-    except _Declared as declared:
-        return Plan(*declared.args)
+    except _Declared as stopped:
+        agent, declared = stopped.args
+        return Plan(agent, declared, memory.arena() if arena is None else arena)
 
 
-def largest_replay(algorithm, env, heap, **options):
-    """The most rows of replay with which algorithm(env, **options) fits `heap` bytes; 0 when not even one batch does."""
+def largest_replay(algorithm, env, heap, arena=None, **options):
+    """The most rows of replay with which algorithm(env, **options) fits `heap` bytes; 0 when not even one batch does.
+
+    The options are plan()'s; with an arena it may be fewer rows than possible, where buffers fill it badly.
+    """
     many = 1_000_000
-    large = plan(algorithm, env, **dict(options, replay_capacity=many))
+    if arena is None:
+        arena = memory.arena()
+    large = plan(algorithm, env, arena, **dict(options, replay_capacity=many))
     row = 4 * (len(env.obs) + len(env.action_low) + 1) + 1
-    rows = min(many, many - (large.total - heap + row - 1) // row)
-    # Buffers end on whole blocks, which can cost a few rows more.
+    rows = min(many, many - (large.total - heap - arena + row - 1) // row)
+    # Buffers end on whole blocks, and do not fill an arena to its end, which costs more rows.
     least = least_capacity(large.batch_size)
-    while rows >= least and plan(algorithm, env, **dict(options, replay_capacity=rows)).total > heap:
-        rows -= 1
-    return rows if rows >= least else 0
+    while rows >= least:
+        short = plan(algorithm, env, arena, **dict(options, replay_capacity=rows)).heap - heap
+        if short <= 0:
+            return rows
+        rows -= max(1, short // row - _BLOCK)  # in steps of one where rounding decides
+    return 0

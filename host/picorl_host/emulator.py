@@ -40,7 +40,7 @@ class Emulator:
         how = board.get("emulate")
         if how is None:
             raise EmulatorError(f"{board.name} cannot be emulated, connect a real one")
-        firmware = Path(firmware or board.firmware(stock))
+        firmware = Path(firmware or board.firmware("stock" if stock else None))
         if not firmware.exists():
             wanted = f"make firmware BOARD={board.name}" + (" STOCK=1" if stock else "")
             raise EmulatorError(f"no {firmware}: {wanted}")

@@ -1,10 +1,13 @@
-"""Look into a .mpy file: which architecture it is for, and whether all of it is there.
+"""Make .mpy files, and look into them: which architecture one is for, and whether all of it is there.
 
 A board takes a file that was cut off for what it is not; MicroPython's own loader does not notice the end. The format is that of
 MicroPython's py/persistentcode.c, version 6.
 """
 
+import subprocess
+import tempfile
 from dataclasses import dataclass
+from pathlib import Path
 
 VERSION = 6
 
@@ -27,6 +30,10 @@ ARCHITECTURES = (
 
 class BadMpy(ValueError):
     """The bytes are no .mpy file that MicroPython could load; the message says why."""
+
+
+class CompileError(Exception):
+    """mpy-cross refused a file; the message names the file and says why."""
 
 
 @dataclass(frozen=True)
@@ -71,6 +78,29 @@ _BYTECODE, _NATIVE, _VIPER, _ASSEMBLER = range(4)
 _BARE, _BYTES, _TUPLE = (0, 1, 2, 3, 4), (5, 6), 10
 # Of a native function, in its flags: what it brings along.
 _RODATA, _BSS, _RELOCATIONS = 0x20, 0x40, 0x10
+
+
+def modules(package):
+    """{name: path} of the Python files of a package in the folder `package`, names such as "picorl/sac.py"."""
+    return {path.relative_to(package.parent).as_posix(): path for path in sorted(package.rglob("*.py"))}
+
+
+def compiled(compiler, sources, architecture=None):
+    """{name.mpy: content} of `sources`, {name.py: path}, by the mpy-cross at `compiler`. Raises CompileError.
+
+    architecture matters to functions that are marked as native code only.
+    """
+    march = [f"-march={architecture}"] if architecture else []
+    found = {}
+    with tempfile.TemporaryDirectory() as folder:
+        product = Path(folder, "product.mpy")
+        for name, path in sources.items():
+            command = [compiler, *march, "-s", name, "-o", product, path]
+            done = subprocess.run(command, capture_output=True, text=True)
+            if done.returncode:
+                raise CompileError(f"mpy-cross refused {path}:\n{done.stderr.strip()}")
+            found[name.removesuffix(".py") + ".mpy"] = product.read_bytes()
+    return found
 
 
 class _Reader:

@@ -9,8 +9,16 @@
 
 // @MICROPYTHON
 
+#if PICORL_ARENA
+#include "arena.h"
+#endif
+
 static const mp_rom_map_elem_t globals_table[] = {
     {MP_ROM_QSTR(MP_QSTR___name__), MP_ROM_QSTR(MP_QSTR__picorl)},
+#if PICORL_ARENA
+    {MP_ROM_QSTR(MP_QSTR_ARENA), MP_ROM_INT(PICORL_ARENA_SIZE)},
+    {MP_ROM_QSTR(MP_QSTR_Lease), MP_ROM_PTR(&picorl_lease_type)},
+#endif
     // @GLOBALS
 };
 static MP_DEFINE_CONST_DICT(globals, globals_table);
