@@ -25,73 +25,81 @@ INLINE uint32_t layer_params(const int32_t *layer) {
 // --- forward ------------------------------------------------------------------------------------------------------
 
 #if PICORL_W == 1
-INLINE void fold_lanes(float *lane, const uint32_t half) {
-    UNROLL for (uint32_t k = 0; k < half; k++) {
-        lane[k] += lane[k + half];
-    }
-}
-
-INLINE float sum_of_lanes(float *lane) {
-    fold_lanes(lane, 8);
-    fold_lanes(lane, 4);
-    fold_lanes(lane, 2);
-    return lane[0] + lane[1];
-}
-
-// A row of a narrow layer before its activation. `inputs` is a multiple of LANES and `outputs` a constant.
-INLINE void narrow_row_of(
-    const float *x, const float *w, const float *bias, float *out, uint32_t inputs, const uint32_t outputs) {
-    const float *end = x + inputs;
-    _Pragma("GCC unroll 1") for (uint32_t o = 0; o < outputs; o++) {
-        float lane[LANES];
-        UNROLL for (uint32_t k = 0; k < LANES; k++) {
-            lane[k] = 0;
-        }
-        const float *weights = w++;
-        for (const float *from = x; from != end; from += LANES) {
-            UNROLL for (uint32_t k = 0; k < LANES; k++) {
-                lane[k] = v_fma(from[k], weights[k * outputs], lane[k]);
+#ifdef FLOAT_HARDWARE
+// Rows before their activation. `inputs` is a multiple of LANES, `outputs` 1, 2 or 4. Sums lie like weights: number
+// k * outputs + o is lane k of output o. Eight are made at a time, with the eight that will be added to them first.
+INLINE void narrow_rows_of(const float *x, const float *w, const float *bias, float *out, uint32_t inputs,
+    uint32_t rows, const uint32_t outputs) {
+    for (; rows; rows--, x += inputs, out += outputs) {
+        float total[LANES / 2 * NARROW];
+        _Pragma("GCC unroll 1") for (uint32_t first = 0; first < 8 * outputs; first += 8) {
+            float sum[16];
+            UNROLL for (uint32_t k = 0; k < 16; k++) {
+                sum[k] = 0;
             }
-            weights += LANES * outputs;
+            const float *from = x + first / outputs;
+            const float *weights = w + first;
+            for (uint32_t n = inputs; n; n -= LANES) {
+                UNROLL for (uint32_t half = 0; half < 16; half += 8) {
+                    add_eight(sum + half, &from, &weights, outputs);
+                    from += 8 - 8 / outputs;
+                    weights += 8 * outputs - 8;
+                }
+            }
+            UNROLL for (uint32_t k = 0; k < 8; k++) {
+                total[first + k] = sum[k] + sum[k + 8];
+            }
         }
-        *out++ = *bias++ + sum_of_lanes(lane);
+        UNROLL for (uint32_t half = LANES / 4; half; half /= 2) {
+            UNROLL for (uint32_t k = 0; k < half * outputs; k++) {
+                total[k] += total[k + half * outputs];
+            }
+        }
+        UNROLL for (uint32_t o = 0; o < outputs; o++) {
+            out[o] = bias[o] + total[o];
+        }
     }
 }
+#endif
 
 // The same for any number of inputs.
-NOINLINE void narrow_row_of_any(
-    const float *x, const float *w, const float *bias, float *out, uint32_t inputs, uint32_t outputs) {
-    for (uint32_t o = 0; o < outputs; o++) {
-        float lane[LANES];
-        for (uint32_t k = 0; k < LANES; k++) {
-            lane[k] = 0;
+NOINLINE void narrow_rows_of_any(
+    const float *x, const float *w, const float *bias, float *out, uint32_t inputs, uint32_t rows, uint32_t outputs) {
+    for (; rows; rows--, x += inputs) {
+        for (uint32_t o = 0; o < outputs; o++) {
+            float lane[LANES];
+            for (uint32_t k = 0; k < LANES; k++) {
+                lane[k] = 0;
+            }
+            for (uint32_t i = 0; i < inputs; i++) {
+                lane[i % LANES] = v_fma(x[i], w[(size_t)i * outputs + o], lane[i % LANES]);
+            }
+            for (uint32_t half = LANES / 2; half; half /= 2) {
+                for (uint32_t k = 0; k < half; k++) {
+                    lane[k] += lane[k + half];
+                }
+            }
+            *out++ = bias[o] + lane[0];
         }
-        for (uint32_t i = 0; i < inputs; i++) {
-            lane[i % LANES] = v_fma(x[i], w[(size_t)i * outputs + o], lane[i % LANES]);
-        }
-        out[o] = bias[o] + sum_of_lanes(lane);
-    }
-}
-
-NOINLINE void narrow_row(
-    const float *x, const float *w, const float *bias, float *out, uint32_t inputs, uint32_t outputs) {
-    if (inputs % LANES || outputs == 3) {
-        narrow_row_of_any(x, w, bias, out, inputs, outputs);
-    } else if (outputs == 1) { // distances that the compiler knows are free
-        narrow_row_of(x, w, bias, out, inputs, 1);
-    } else if (outputs == 2) {
-        narrow_row_of(x, w, bias, out, inputs, 2);
-    } else {
-        narrow_row_of(x, w, bias, out, inputs, 4);
     }
 }
 
 NOINLINE void narrow_forward(layer_shape s, const float *params, const float *x, float *out, uint32_t rows) {
-    for (uint32_t r = 0; r < rows; r++, x += s.inputs) {
-        narrow_row(x, params, params + (size_t)s.inputs * s.outputs, out, s.inputs, s.outputs);
-        _Pragma("GCC unroll 1") for (uint32_t o = 0; o < s.outputs; o++, out++) {
-            *out = s.activation == PICORL_IDENTITY ? v_flush(*out) : activate_other(*out, s.activation);
-        }
+    const float *bias = params + (size_t)s.inputs * s.outputs;
+#ifdef FLOAT_HARDWARE
+    if (s.inputs % LANES == 0 && s.outputs == 1) { // distances that the compiler knows are free
+        narrow_rows_of(x, params, bias, out, s.inputs, rows, 1);
+    } else if (s.inputs % LANES == 0 && s.outputs == 2) {
+        narrow_rows_of(x, params, bias, out, s.inputs, rows, 2);
+    } else if (s.inputs % LANES == 0 && s.outputs == 4) {
+        narrow_rows_of(x, params, bias, out, s.inputs, rows, 4);
+    } else
+#endif
+    {
+        narrow_rows_of_any(x, params, bias, out, s.inputs, rows, s.outputs);
+    }
+    for (uint32_t k = rows * s.outputs; k; k--, out++) {
+        *out = s.activation == PICORL_IDENTITY ? v_flush(*out) : activate_other(*out, s.activation);
     }
 }
 #else

@@ -4,6 +4,7 @@
 
 #if (defined(__ARM_FP) && __ARM_FP & 4) || defined(__riscv_flen) || defined(__x86_64__) || defined(__aarch64__)
 #define TILE_ROWS 6
+#define FLOAT_HARDWARE
 #else
 #define TILE_ROWS 1
 #endif
@@ -21,7 +22,7 @@ typedef struct constants {
 
 INLINE constants constants_in_registers(void) {
     constants k = {FLOAT_MIN, 0};
-#if defined(__arm__) && TILE_ROWS > 1
+#if defined(__arm__) && defined(FLOAT_HARDWARE)
     __asm__("" : "+t"(k.least), "+t"(k.zero));
 #endif
     return k;
@@ -87,202 +88,112 @@ NOINLINE void four_sums(const product *p, uint32_t row, uint32_t column) {
 }
 
 NOINLINE void one_sum(const product *p, uint32_t row, uint32_t column) {
+    // Behind a ReLU that is zero, so is its derivative.
+    int masked = p->start == START_ZERO && p->activation == PICORL_RELU;
+    if (masked && is_zero(p->c[(size_t)row * p->c_row + column * p->c_column])) {
+        return;
+    }
     row_of_sums(p, row, column, 1, p->b_column);
 }
 
-#if TILE_ROWS > 1
+#ifdef FLOAT_HARDWARE
+#include "words.inc.h"
+
+// --- blocks: the tiles of layers whose inputs are seldom zero ---
+
 typedef struct tile {
-    const float *a[TILE_ROWS], *b[TILE_COLUMNS];
+    const float *a[TILE_ROWS], *b;
     float sum[TILE_ROWS][TILE_COLUMNS];
 } tile;
 
 // The next step of the sums: each `*pointer++` becomes one load with post-increment.
-INLINE void tile_step(const product *p, tile *t, const uint32_t R, const product_kind kind) {
+INLINE void tile_step(const product *p, tile *t) {
     float weights[TILE_COLUMNS];
     UNROLL for (uint32_t v = 0; v < TILE_COLUMNS; v++) {
-        if (kind == INPUTS) {
-            weights[v] = *t->b[v]++;
-            OWN_REGISTER(t->b[v]);
-        } else {
-            weights[v] = t->b[0][v];
-        }
+        weights[v] = t->b[v];
     }
-    UNROLL for (uint32_t r = 0; r < R; r++) {
-        float x;
-        if (kind == WEIGHTS) {
-            x = t->a[0][r];
-        } else {
-            x = *t->a[r]++;
-            OWN_REGISTER(t->a[r]);
-        }
+    UNROLL for (uint32_t r = 0; r < TILE_ROWS; r++) {
+        float x = *t->a[r]++;
+        OWN_REGISTER(t->a[r]);
         UNROLL for (uint32_t v = 0; v < TILE_COLUMNS; v++) {
             t->sum[r][v] = v_fma(x, weights[v], t->sum[r][v]);
         }
     }
-    t->a[0] += kind == WEIGHTS ? p->a_step : 0;
-    t->b[0] += kind == INPUTS ? 0 : p->b_step;
+    t->b += p->b_step;
 }
 
-NOINLINE void finish_others(const product *p, const float *sum, float *c, uint32_t rows) {
-    for (uint32_t r = 0; r < rows; r++, c += p->c_row) {
-        _Pragma("GCC unroll 1") for (uint32_t v = 0; v < TILE_COLUMNS; v++) {
-            c[v] = finish_sum(p, *sum++, c[v]);
-        }
-    }
-}
-
-INLINE void tile_finish(const product *p, const tile *t, float *c, const uint32_t R, const product_kind kind) {
-    if (kind != WEIGHTS && p->activation != PICORL_RELU) {
-        float sum[TILE_ROWS * TILE_COLUMNS];
-        UNROLL for (uint32_t r = 0; r < R; r++) {
+INLINE void tile_finish(const product *p, const tile *t, float *c) {
+    if (p->activation == PICORL_RELU) {
+        constants k = constants_in_registers();
+        UNROLL for (uint32_t r = 0; r < TILE_ROWS; r++, c += p->c_row) {
             UNROLL for (uint32_t v = 0; v < TILE_COLUMNS; v++) {
-                sum[r * TILE_COLUMNS + v] = t->sum[r][v];
+                c[v] = relu_with(k, t->sum[r][v]);
             }
         }
-        finish_others(p, sum, c, R);
         return;
     }
-    constants k = constants_in_registers();
-    size_t c_row = p->c_row;
-    UNROLL for (uint32_t r = 0; r < R; r++, c += c_row) {
+    UNROLL for (uint32_t r = 0; r < TILE_ROWS; r++, c += p->c_row) {
         UNROLL for (uint32_t v = 0; v < TILE_COLUMNS; v++) {
-            float y = t->sum[r][v];
-            if (kind == FORWARD) {
-                y = relu_with(k, y);
-            } else if (kind == INPUTS) {
-                y = relu_derivative_with(k, y, c[v]);
-            }
-            c[v] = y;
+            c[v] = t->sum[r][v];
         }
     }
 }
 
-INLINE void product_tile(const product *p, uint32_t row, uint32_t column, const uint32_t R, const product_kind kind) {
-    tile t;
-    float *c = p->c + (size_t)row * p->c_row + column;
-    UNROLL for (uint32_t r = 0; r < R; r++) {
-        t.a[r] = p->a + (size_t)(row + r) * p->a_row;
-        UNROLL for (uint32_t v = 0; v < TILE_COLUMNS; v++) {
-            t.sum[r][v] = kind == FORWARD ? p->bias[column + v] : kind == WEIGHTS ? c[r * p->c_row + v] : 0;
-        }
+NOINLINE void finish_others(const product *p, float *c, uint32_t columns) {
+    for (uint32_t o = 0; o < columns; o++) {
+        c[o] = finish_sum(p, c[o], 0);
     }
-    UNROLL for (uint32_t v = 0; v < TILE_COLUMNS; v++) {
-        t.b[v] = p->b + (size_t)(column + v) * p->b_column;
-    }
-    for (uint32_t k = p->steps; k; k--) {
-        tile_step(p, &t, R, kind);
-    }
-    tile_finish(p, &t, c, R, kind);
 }
 
 // Returns how many rows are done, but for the last columns % TILE_COLUMNS.
-INLINE uint32_t product_tiles(const product *p, uint32_t row, const uint32_t R, const product_kind kind) {
-    for (; row + R <= p->rows; row += R) {
-        for (uint32_t column = 0; column + TILE_COLUMNS <= p->columns; column += TILE_COLUMNS) {
-            product_tile(p, row, column, R, kind);
+NOINLINE uint32_t forward_tiles(const product *p) {
+    uint32_t row = 0;
+    for (; row + TILE_ROWS <= p->rows; row += TILE_ROWS) {
+        float *c = p->c + (size_t)row * p->c_row;
+        uint32_t column = 0;
+        for (; column + TILE_COLUMNS <= p->columns; column += TILE_COLUMNS) {
+            tile t;
+            UNROLL for (uint32_t r = 0; r < TILE_ROWS; r++) {
+                t.a[r] = p->a + (size_t)(row + r) * p->a_row;
+                UNROLL for (uint32_t v = 0; v < TILE_COLUMNS; v++) {
+                    t.sum[r][v] = p->bias[column + v];
+                }
+            }
+            t.b = p->b + column;
+            for (uint32_t k = p->steps; k; k--) {
+                tile_step(p, &t);
+            }
+            tile_finish(p, &t, c + column);
+        }
+        for (uint32_t r = 0; p->activation != PICORL_RELU && r < TILE_ROWS; r++, c += p->c_row) {
+            finish_others(p, c, column);
         }
     }
     return row;
 }
 
-NOINLINE uint32_t forward_tiles(const product *p) {
-    return product_tiles(p, 0, TILE_ROWS, FORWARD);
-}
+// --- a row by itself: sums over the steps that are not zero ---
 
-NOINLINE uint32_t weights_tiles(const product *p) {
-    uint32_t row = product_tiles(p, 0, TILE_ROWS, WEIGHTS);
-    return product_tiles(p, row, 2, WEIGHTS);
-}
+#define ROW_STEPS 64 // at most in one go; a multiple of 2
 
-NOINLINE uint32_t inputs_tiles(const product *p) {
-    uint32_t row = product_tiles(p, 0, TILE_ROWS, INPUTS);
-    return product_tiles(p, row, 2, INPUTS);
-}
-
-// --- a row by itself, as when acting ---
-
-#define ROW_COLUMNS 24 // at most in one go
-#define ROW_STEPS 64   // a multiple of 2
-
-typedef struct live_step {
-    float x;
-    const float *b;
-} live_step;
-
-INLINE void row_start(float *sum, const float *start, const uint32_t C) {
-    UNROLL for (uint32_t v = 0; v < C; v++) {
-        sum[v] = start[v];
-    }
-}
-
-INLINE void row_step(float *sum, float x, const float *b, const uint32_t C) {
-    UNROLL for (uint32_t v = 0; v < C; v++) {
-        sum[v] = v_fma(x, b[v], sum[v]);
-    }
-}
-
-INLINE void row_finish(float *sum, float *c, int relu, const uint32_t C) {
-    if (relu) {
-        constants k = constants_in_registers();
-        UNROLL for (uint32_t v = 0; v < C; v++) {
-            sum[v] = relu_with(k, sum[v]);
-        }
-    }
-    UNROLL for (uint32_t v = 0; v < C; v++) {
-        c[v] = sum[v];
-    }
-}
-
-NOINLINE void sixteen_sums(const product *p, const float *a, uint32_t column, float *c, int relu) {
-    float sum[16];
-    row_start(sum, p->bias + column, 16);
-    const float *b = p->b + column;
-    size_t b_step = p->b_step;
-    for (const float *end = a + p->steps; a != end; b += b_step) {
-        OWN_REGISTER(b);
-        row_step(sum, *a++, b, 16);
-    }
-    row_finish(sum, c, relu, 16);
-}
-
-// C sums over the steps in `live`, an even number.
-INLINE void sums_of_live_steps(const float *start, const live_step *live, const live_step *end, uint32_t column,
-    float *c, int relu, const uint32_t C) {
-    float sum[ROW_COLUMNS];
-    row_start(sum, start, C);
-    while (live != end) {
-        const float *b = live[0].b + column;
-        const float *next_b = live[1].b + column;
-        OWN_REGISTER(b);
-        OWN_REGISTER(next_b);
-        row_step(sum, live[0].x, b, C);
-        row_step(sum, live[1].x, next_b, C);
-        live += 2;
-    }
-    row_finish(sum, c, relu, C);
-}
-
-NOINLINE void sixteen_live_sums(
-    const float *start, const live_step *live, const live_step *end, uint32_t column, float *c, int relu) {
-    sums_of_live_steps(start, live, end, column, c, relu, 16);
-}
-
-NOINLINE void twentyfour_live_sums(
-    const float *start, const live_step *live, const live_step *end, uint32_t column, float *c, int relu) {
-    sums_of_live_steps(start, live, end, column, c, relu, 24);
-}
-
-// The steps of a row that are not zero, and perhaps one more that is.
-INLINE live_step *find_live_steps(const float *a, const float *b, size_t b_step, uint32_t steps, live_step *live) {
+// The steps that are not zero, and perhaps one more that is.
+INLINE live_step *find_live_steps(
+    const float *a, size_t a_step, const float *b, size_t b_step, uint32_t steps, live_step *live) {
     live_step *end = live;
     const float *first = b;
-    _Pragma("GCC unroll 2") for (const float *last = a + steps; a != last; b += b_step) {
-        float x = *a++;
-        end->x = x;
-        end->b = b;
-        if (!is_zero(x)) {
-            end++;
+    for (uint32_t k = steps / 4; k; k--) {
+        UNROLL for (uint32_t v = 0; v < 4; v++) {
+            end = append_live_step(end, b, bits_of_float(*a));
+            a += a_step;
+            b += b_step;
+            OWN_REGISTER(a);
+            OWN_REGISTER(b);
         }
+    }
+    _Pragma("GCC unroll 1") for (uint32_t k = steps % 4; k; k--) {
+        end = append_live_step(end, b, bits_of_float(*a));
+        a += a_step;
+        b += b_step;
     }
     if ((end - live) % 2) {
         end->x = 0;
@@ -293,62 +204,191 @@ INLINE live_step *find_live_steps(const float *a, const float *b, size_t b_step,
 }
 
 // Steps that are not zero are found once for all columns. Returns how many columns are done.
-NOINLINE uint32_t forward_live_row(const product *p, const float *a, float *c, int relu) {
+NOINLINE uint32_t live_rows(const product *p, uint32_t first_row) {
+    const float *a_row = p->a + (size_t)first_row * p->a_row;
+    float *c = p->c + (size_t)first_row * p->c_row;
+    int relu = p->finish == FINISH_ACTIVATION && p->activation == PICORL_RELU;
     uint32_t column = 0;
-    for (uint32_t first = 0; first < p->steps; first += ROW_STEPS) {
-        live_step live[ROW_STEPS];
-        uint32_t steps = least(p->steps - first, ROW_STEPS);
-        live_step *end = find_live_steps(a + first, p->b + (size_t)first * p->b_step, p->b_step, steps, live);
-        int last = relu && first + steps == p->steps;
-        uint32_t left = p->columns;
-        for (column = 0; left >= 16;) {
-            const float *start = first ? c + column : p->bias + column;
-            uint32_t width = left < 24 || left == 32 ? 16 : 24;
-            (width == 16 ? sixteen_live_sums : twentyfour_live_sums)(start, live, end, column, c + column, last);
-            column += width;
-            left -= width;
+    for (uint32_t row = first_row; row < p->rows; row++) {
+        const float *a = a_row;
+        const float *b = p->b;
+        const float *start = p->start == START_BIAS ? p->bias : c;
+        for (uint32_t steps = p->steps;;) {
+            live_step live[ROW_STEPS + 1];
+            live_step *end = find_live_steps(a, p->a_step, b, p->b_step, least(steps, ROW_STEPS), live);
+            int last = steps <= ROW_STEPS;
+            for (column = 0; column + 16 <= p->columns;) {
+                uint32_t left = p->columns - column;
+                if (left < 24 || left == 32) {
+                    sixteen_live_sums(start + column, live, end, column, c + column, relu & last);
+                    column += 16;
+                } else {
+                    twentyfour_live_sums(start + column, live, end, column, c + column, relu & last);
+                    column += 24;
+                }
+            }
+            if (last) {
+                break;
+            }
+            steps -= ROW_STEPS;
+            a += ROW_STEPS * (size_t)p->a_step;
+            b += ROW_STEPS * (size_t)p->b_step;
+            start = c;
         }
+        if (p->finish == FINISH_ACTIVATION && !relu) {
+            finish_others(p, c, column);
+        }
+        a_row += p->a_row;
+        c += p->c_row;
     }
     return column;
 }
 
-INLINE uint32_t forward_row(const product *p, uint32_t row) {
-    const float *a = p->a + (size_t)row * p->a_row;
-    float *c = p->c + (size_t)row * p->c_row;
-    int relu = p->activation == PICORL_RELU;
-    uint32_t column = 0;
-    if (p->many_zeros) {
-        column = forward_live_row(p, a, c, relu);
-    } else {
-        for (; column + 16 <= p->columns; column += 16) {
-            sixteen_sums(p, a, column, c + column, relu);
+// --- gradients of inputs: a row's sums side by side, without those whose derivative is zero ---
+
+#define DOT_COLUMNS 64 // at most in one go
+
+typedef struct dots {
+    const float *a, *b;
+    uint32_t steps, b_column;
+    int32_t activation;
+} dots;
+
+// The sums of columns[0] to columns[3].
+INLINE void four_dots(const dots *d, const uint8_t *columns, float *c) {
+    const float *a = d->a;
+    const float *b[4];
+    float sum[4];
+    UNROLL for (uint32_t v = 0; v < 4; v++) {
+        b[v] = d->b + (size_t)columns[v] * d->b_column;
+        sum[v] = 0;
+    }
+    for (uint32_t k = d->steps / 8; k; k--) {
+        add_four_by_four(sum, &a, b);
+        add_four_by_four(sum, &a, b);
+    }
+    if (d->steps & 4) {
+        add_four_by_four(sum, &a, b);
+    }
+    _Pragma("GCC unroll 1") for (uint32_t k = d->steps % 4; k; k--) {
+        float x = *a++;
+        UNROLL for (uint32_t v = 0; v < 4; v++) {
+            sum[v] = v_fma(x, *b[v]++, sum[v]);
         }
     }
-    for (uint32_t o = 0; !relu && o < column; o++) {
-        c[o] = activate_other(c[o], p->activation);
+    flush_four(sum);
+    if (d->activation == PICORL_TANH) {
+        UNROLL for (uint32_t v = 0; v < 4; v++) {
+            sum[v] = derive(sum[v], c[columns[v]], PICORL_TANH);
+        }
     }
-    return column;
+    UNROLL for (uint32_t v = 0; v < 4; v++) {
+        c[columns[v]] = sum[v];
+    }
+}
+
+// The columns behind a ReLU that is not zero, or all. Returns their end.
+INLINE uint8_t *find_live_columns(const float *c, uint32_t count, int relu, uint8_t *columns) {
+    uint8_t *end = columns;
+    if (relu) {
+        _Pragma("GCC unroll 4") for (uint32_t column = 0; column < count; column++) {
+            end = append_live_column(end, column, c[column]);
+        }
+    } else {
+        _Pragma("GCC unroll 1") for (uint32_t column = 0; column < count; column++) {
+            *end++ = (uint8_t)column;
+        }
+    }
+    return end;
+}
+
+NOINLINE void input_rows(const product *p) {
+    dots d;
+    d.a = p->a;
+    d.steps = p->steps;
+    d.b_column = p->b_column;
+    d.activation = p->activation;
+    float *c_row = p->c;
+    for (uint32_t row = 0; row < p->rows; row++) {
+        d.b = p->b;
+        float *c = c_row;
+        for (uint32_t left = p->columns; left;) {
+            uint32_t count = least(left, DOT_COLUMNS);
+            uint8_t columns[DOT_COLUMNS + 3];
+            uint8_t *end = find_live_columns(c, count, d.activation == PICORL_RELU, columns);
+            if (end != columns) {
+                end[0] = end[1] = end[2] = end[-1]; // the last once more, to make fours
+            }
+            for (const uint8_t *at = columns; at < end; at += 4) {
+                four_dots(&d, at, c);
+            }
+            d.b += (size_t)count * d.b_column;
+            c += count;
+            left -= count;
+        }
+        d.a += p->a_row;
+        c_row += p->c_row;
+    }
+}
+
+// The same for few steps, columns a multiple of 8 and behind a ReLU: those whose derivative is zero are not stored.
+INLINE void few_steps_rows(const product *p, const uint32_t steps) {
+    for (uint32_t row = 0; row < p->rows; row++) {
+        const float *a = p->a + (size_t)row * p->a_row;
+        const float *b = p->b;
+        float *c = p->c + (size_t)row * p->c_row;
+        for (uint32_t left = p->columns; left; left -= 8, c += 8, b += 8 * steps) {
+            float sum[8];
+            UNROLL for (uint32_t v = 0; v < 8; v++) {
+                sum[v] = a[0] * b[v * steps]; // the sign of a zero does not last
+                UNROLL for (uint32_t k = 1; k < steps; k++) {
+                    sum[v] = v_fma(a[k], b[v * steps + k], sum[v]);
+                }
+            }
+            flush_eight(sum);
+            UNROLL for (uint32_t v = 0; v < 8; v++) {
+                if (bits_of_float(c[v])) {
+                    c[v] = sum[v];
+                }
+            }
+        }
+    }
+}
+
+NOINLINE void run_inputs(const product *p) {
+    int eights = p->activation == PICORL_RELU && p->columns % 8 == 0;
+    if (eights && p->steps == 1) {
+        few_steps_rows(p, 1);
+    } else if (eights && p->steps == 2) {
+        few_steps_rows(p, 2);
+    } else {
+        input_rows(p);
+    }
 }
 #endif
 
 NOINLINE void product_run(const product *p) {
     uint32_t tiled_rows = 0;
-#if TILE_ROWS > 1
-    if (p->start == START_BIAS) {
-        tiled_rows = p->rows < TILE_ROWS ? 0 : forward_tiles(p);
-    } else if (p->start == START_ZERO) {
-        tiled_rows = inputs_tiles(p);
-    } else if (p->a_row == 1 && p->c_column == 1) {
-        tiled_rows = weights_tiles(p);
+    uint32_t tiled_columns = 0;
+    uint32_t columns = 0; // of the other rows that are done
+#ifdef FLOAT_HARDWARE
+    if (p->start == START_ZERO) {
+        run_inputs(p);
+        return;
+    }
+    if (p->start == START_BIAS && !p->many_zeros && p->steps >= 8 && p->rows >= TILE_ROWS) {
+        tiled_rows = forward_tiles(p);
+        tiled_columns = p->columns - p->columns % TILE_COLUMNS;
+    }
+    if (p->c_column == 1 && p->columns >= 16) {
+        columns = live_rows(p, tiled_rows);
+        if (tiled_rows == 0 && columns == p->columns) {
+            return;
+        }
     }
 #endif
     for (uint32_t row = 0; row < p->rows; row++) {
-        uint32_t column = row < tiled_rows ? p->columns - p->columns % TILE_COLUMNS : 0;
-#if TILE_ROWS > 1
-        if (row >= tiled_rows && p->start == START_BIAS) {
-            column = forward_row(p, row);
-        }
-#endif
+        uint32_t column = row < tiled_rows ? tiled_columns : columns;
         for (; p->b_column == 1 && column + 4 <= p->columns; column += 4) {
             four_sums(p, row, column);
         }
