@@ -4,9 +4,11 @@ A name that is none of targets.KINDS is the port of a board on the desk, such as
 """
 
 import pytest
-from targets import DEFAULT, SIZES, open_target
+from targets import EMULATED, KINDS, SIZES, open_target, wanted
 
 ORDER = ("small", "medium", "large")
+# What takes the name of a target: a shared one, and those that a file starts for itself.
+FIXTURES = ("target", "emulated", "cramped", "flashed", "roomy")
 
 
 def pytest_addoption(parser):
@@ -17,22 +19,27 @@ def pytest_addoption(parser):
 
 def pytest_configure(config):
     config.addinivalue_line("markers", "size(name): too much for targets that are smaller: medium or large")
+    config.addinivalue_line("markers", "board: about 32-bit boards, not about interpreters on this machine")
 
 
 def pytest_generate_tests(metafunc):
     if "target" in metafunc.fixturenames:
-        names = metafunc.config.getoption("--target") or DEFAULT
-        metafunc.parametrize("target", names, indirect=True, scope="session")
+        metafunc.parametrize("target", wanted(metafunc.config), indirect=True, scope="session")
 
 
 def pytest_collection_modifyitems(config, items):
     """Leave out what is too much for a target. With `--dist loadgroup` tests of a file stay together, one group a target."""
     chosen, left_out = [], []
     for item in items:
-        target = item.callspec.params.get("target") if hasattr(item, "callspec") else None
+        params = item.callspec.params if hasattr(item, "callspec") else {}
+        target = next((params[name] for name in FIXTURES if name in params), None)
         item.add_marker(pytest.mark.xdist_group(f"{item.path.name}-{target or 'host'}"))
         least = next((mark.args[0] for mark in item.iter_markers("size")), "small")
-        fits = target is None or ORDER.index(SIZES.get(target, "small")) >= ORDER.index(least)
+        # Where no target has what a test asks for, pytest puts something else in the place of its name.
+        named = isinstance(target, str)
+        fits = target is None or named and ORDER.index(SIZES.get(target, "small")) >= ORDER.index(least)
+        if item.get_closest_marker("board"):
+            fits = fits and (target in EMULATED or target not in KINDS)
         (chosen if fits else left_out).append(item)
     items[:] = chosen
     config.hook.pytest_deselected(items=left_out)

@@ -80,7 +80,23 @@ def allocations(steps):
         agent.act(env.obs, action)
         agent.counters[0] = steps
 
-    for doing in (act, predict, step, observe, restart, update, work, update, warm_up):
+    def loop():
+        """A robot's: learning beside acting, across the end of an episode."""
+        env._elapsed[0] = env.time_limit - 4
+        for _ in range(8):
+            agent.act(env.obs, action)
+            env.step(action)
+            agent.observe(action, env.reward, env.obs, env.terminated, env.truncated)
+            if env.truncated:
+                env.reset()
+                agent.begin(env.obs)
+            agent.work()
+        agent.update()
+
+    def control():
+        return [action]
+
+    for doing in (act, predict, step, observe, restart, update, work, update, warm_up, loop, control):
         micropython.heap_lock()
         try:
             doing()

@@ -1,6 +1,5 @@
 """`picorl deploy` and `picorl run` against emulated boards of their own: each test starts one, because it also kills it."""
 
-import functools
 import io
 
 import pytest
@@ -18,27 +17,18 @@ print(json.dumps({"event": "end", "passed": picorl.selftest()}))
 """
 
 
-# By target: a board, and whether its firmware is without picorl.
-EMULATED = {
-    name: (kind.args[1], kind.func is targets.EmulatedNativeModuleTarget)
-    for name, kind in targets.KINDS.items()
-    if isinstance(kind, functools.partial)
-}
-
-
 def pytest_generate_tests(metafunc):
     if "emulated" in metafunc.fixturenames:
-        # The emulated Pico is too slow to be started for every test unasked.
-        default = [name for name in targets.DEFAULT if name.startswith("qemu")]
-        names = metafunc.config.getoption("--target") or default
-        metafunc.parametrize("emulated", [name for name in names if name in EMULATED], indirect=True)
+        names = [name for name in targets.wanted(metafunc.config) if name in targets.EMULATED]
+        metafunc.parametrize("emulated", names, indirect=True)
 
 
 @pytest.fixture
 def emulated(request):
     """(an emulator, whether its firmware is without picorl); the test may stop it."""
-    board, stock = EMULATED[request.param]
-    with emulator.Emulator(boards.load(board), stock=stock) as running:
+    kind = targets.EMULATED[request.param]
+    stock = kind.func.stock
+    with emulator.Emulator(boards.load(kind.args[1]), stock=stock) as running:
         yield running, stock
 
 
@@ -67,6 +57,7 @@ def test_deployed_board_runs_the_native_kernels_and_passes_its_selftest(emulated
     assert "kernels _picorl\n" in "".join(text)
 
 
+@pytest.mark.size("medium")
 def test_emulator_killed_while_the_library_is_sent(emulated, monkeypatch):
     running, _ = emulated
     sent = []

@@ -368,8 +368,7 @@ def test_run_keeps_records_with_the_time_and_tells_of_damaged_ones(image, tmp_pa
     program.write_text(
         'print(\'{"event": "start"}\')\n'
         'print(\'{"event":"tick","step":1,"check":"%08x"}\')\n'
-        'print(\'{"event":"tick","step":2,"check":"00000000"}\')\n'
-        % zlib.crc32(b'{"event":"tick","step":1')
+        'print(\'{"event":"tick","step":2,"check":"00000000"}\')\n' % zlib.crc32(b'{"event":"tick","step":1')
     )
     log = tmp_path / "records.jsonl"
     before = time.time()

@@ -61,6 +61,8 @@ def take(owner, declared):
     lease = None
     if arena():
         lease = owner.lease = kernels.backend.Lease(sum(arena_bytes(one[1], one[2]) for one in declared))
+    for name, _, _, _ in declared:
+        setattr(owner, name, None)  # so that its table of attributes, too, has grown before the heap is full
     for name, typecode, length, _ in sorted(declared, key=lambda one: -nbytes(one[1], one[2])):
         buffer = lease.take(typecode, length) if lease else None
         setattr(owner, name, zeros(typecode, length) if buffer is None else buffer)

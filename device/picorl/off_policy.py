@@ -109,6 +109,13 @@ class OffPolicy:
         self.actor_layout = self._actor_layout()
         self.critic_layout = network.mlp((self.obs_size + self.act_size,) + self.hidden + (1,))
         self.keep_best = keep_best
+        # All that is not a buffer comes before the buffers, while there is room.
+        self._kernels = kernels.backend
+        self._chunks = memory.spans(self.batch_size, self.chunk)
+        self._actor_spans = memory.spans(network.n_params(self.actor_layout), self.chunk * _SPAN)
+        self._critic_spans = memory.spans(network.n_params(self.critic_layout), self.chunk * _SPAN)
+        self._updating = False
+        self._update = self._pieces()
         take(self, self.declare())
 
         self.coeffs[0] = gamma
@@ -129,13 +136,7 @@ class OffPolicy:
             rng[1] = stream
         self.best_return[0] = _NO_RETURN
 
-        self._kernels = kernels.backend
-        self._chunks = memory.spans(self.batch_size, self.chunk)
-        self._actor_spans = memory.spans(len(self.actor), self.chunk * _SPAN)
-        self._critic_spans = memory.spans(len(self.critic1), self.chunk * _SPAN)
         self._init_params()
-        self._updating = False
-        self._update = self._pieces()
 
     # --- memory -------------------------------------------------------------------------------------------------
 

@@ -110,6 +110,6 @@ class OnBoard:
         if lost:
             on_line(f"{lost} records arrived damaged")
         if here:
-            with Device(self.port) as device:
+            with Device(self.port, reset=True) as device:  # the agent is still in the heap
                 Path(here).write_bytes(device.get(there))
         return Run(self, records, wall, None)
