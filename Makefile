@@ -14,10 +14,10 @@ BOARDS = QEMU_CORTEX_M7 RPI_PICO
 ALL_BOARDS = $(BOARDS) QEMU_CORTEX_M4F QEMU_CORTEX_M0PLUS QEMU_RV32
 ALL_TARGETS = unix stock stock-natmod qemu-m7 pico qemu-m4f qemu-m0plus qemu-rv32 qemu-m7-natmod pico-natmod qemu-m7-arena
 
-.PHONY: help setup micropython natmod firmware emulate sizes dist train test test-boards lint format bench-learning bench-pendulum bench-kernels bench-m7 bench-pico clean
+.PHONY: help setup micropython natmod firmware emulate sizes dist train test test-boards lint format bench-learning bench-pendulum bench-kernels bench-growth bench-m7 bench-pico clean
 
 help: ## this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 setup: $(VENV)/.installed ## the desktop side: a virtual environment in build/venv with picorl in it
 	@:
@@ -84,12 +84,12 @@ test-boards: setup micropython natmod ## the device tests on every target there 
 lint: setup ## ruff and clang-format, changing nothing
 	@$(VENV)/bin/ruff check -q
 	@$(VENV)/bin/ruff format -q --check
-	@$(VENV)/bin/clang-format --dry-run -Werror $(C_FILES) $(BENCH_C_FILES)
+	@$(VENV)/bin/clang-format --style=file:native_modules/.clang-format --dry-run -Werror $(C_FILES) $(BENCH_C_FILES)
 
 format: setup ## ruff and clang-format, rewriting files
 	@$(VENV)/bin/ruff check -q --fix
 	@$(VENV)/bin/ruff format -q
-	@$(VENV)/bin/clang-format -i $(C_FILES) $(BENCH_C_FILES)
+	@$(VENV)/bin/clang-format --style=file:native_modules/.clang-format -i $(C_FILES) $(BENCH_C_FILES)
 
 bench-learning: setup micropython ## final returns of SAC and TD3, 10 seeds each, against a near-optimal policy
 	@$(VENV)/bin/python -m picorl_host.bench.learning $(BENCH_ARGS)
@@ -97,8 +97,11 @@ bench-learning: setup micropython ## final returns of SAC and TD3, 10 seeds each
 bench-pendulum: setup micropython $(PEERS)/.more ## CPU time of trainings beside Stable-Baselines3 and SBX
 	@$(VENV)/bin/python -m picorl_host.bench.pendulum $(BENCH_ARGS)
 
-bench-kernels: setup micropython $(PEERS)/.more ## GFLOP/s of every kernel, time of an action, and how both grow, on this machine
+bench-kernels: setup micropython $(PEERS)/.more ## GFLOP/s of every kernel, time of an action, profile of a step, on this machine
 	@$(VENV)/bin/python -m picorl_host.bench.kernels $(BENCH_ARGS)
+
+bench-growth: setup micropython ## time per update for larger networks and batches, and of ten times the steps
+	@$(VENV)/bin/python -m picorl_host.bench.kernels --only growth --out build/bench/growth.json $(BENCH_ARGS)
 
 bench-m7: setup ## instructions on an emulated Cortex-M7 beside CMSIS-DSP and RLtools (BENCH_ARGS="--only forward,steps")
 	@$(PYTHON) boards/debian.py gcc-arm-none-eabi libnewlib-arm-none-eabi qemu-system-arm

@@ -1,4 +1,4 @@
-"""The CPU time of 10 000 steps of Pendulum: picorl beside Stable-Baselines3, in one run, on one core.
+"""The CPU time of 10 000 steps of Pendulum: picorl beside Stable-Baselines3 and SBX, in one run, on one core.
 
     python -m picorl_host.bench.pendulum [--algo sac,td3] [--repeats 3] [--quick]
 
@@ -7,24 +7,29 @@ with one thread, in turns, so that a machine that slows down slows all of them. 
 without starting the interpreter and importing, and how many times faster than the peer in the same turn; medians.
 """
 
-import json
 import os
 import statistics
 from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
 from rich.progress import Progress
 from rich.table import Table
 
 from .. import runner
 from ..cli import main_of
+from .report import Report, wide_console
 
 FOLDER = Path(__file__).parent
 PEERS = runner.REPOSITORY / "build/peers-venv/bin/python"
 ONE_THREAD = {name: "1" for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")}
 PEER = "Stable-Baselines3"
+OURS = "CPython + C"
+ON_UNIX = "MicroPython + C"
+
+# How many times faster than the peer, and which part of CPython's speed MicroPython must keep.
+BARS = {"td3": 28, "sac": 35}
+KEPT = 0.9
 
 
 def contestants(micropython):
@@ -33,12 +38,17 @@ def contestants(micropython):
         raise runner.Problem("there is no build/peers-venv with Stable-Baselines3: type `make bench-pendulum`")
     ours = FOLDER / "worker.py"
     cpython, unix = runner.cpython(), runner.micropython(micropython)
-    return (
-        ("CPython + C", cpython, ours, {"kernels": "_picorl"}),
-        ("MicroPython + C", unix, ours, {"kernels": "_picorl"}),
+    peers = runner.Runtime("the peers' Python", (str(PEERS), "-u"))
+    found = [
+        (OURS, cpython, ours, {"kernels": "_picorl"}),
+        (ON_UNIX, unix, ours, {"kernels": "_picorl"}),
         ("CPython + NumPy", cpython, ours, {"kernels": "picorl_numpy"}),
-        (PEER, runner.Runtime(PEER, (str(PEERS), "-u")), FOLDER / "sb3_worker.py", {}),
-    )
+        (PEER, peers, FOLDER / "sb3_worker.py", {}),
+    ]
+    if any((PEERS.parents[1] / "lib").glob("python*/site-packages/sbx")):
+        found.append(("SBX", peers, FOLDER / "sbx_worker.py", {}))
+        found.append(("SBX, compiled before", peers, FOLDER / "sbx_worker.py", {"warm": True}))
+    return found
 
 
 def measure(competition, algos, steps, repeats, console):
@@ -65,14 +75,15 @@ def measure(competition, algos, steps, repeats, console):
     return seconds
 
 
-def report(seconds):
-    """The table and, as plain data, the medians of seconds and of the ratios within a turn."""
+def report(seconds, judged=None):
+    """The table and, as plain data, the medians of seconds and of the ratios within a turn. `judged`, a Report, notes missed bars."""
+    judged = judged or Report()
     table = Table()
-    table.add_column()
+    table.add_column(no_wrap=True)
     results = {}
     for algo, by_name in seconds.items():
         table.add_column(f"{algo.upper()}, CPU s", justify="right")
-        table.add_column("faster", justify="right")
+        table.add_column("faster", justify="right", no_wrap=True)
         results[algo] = {
             name: {
                 "cpu_s": statistics.median(values),
@@ -81,8 +92,21 @@ def report(seconds):
             for name, values in by_name.items()
         }
     for name in next(iter(results.values())):
-        cells = (results[algo][name] for algo in results)
-        table.add_row(name, *(text for c in cells for text in (f"{c['cpu_s']:.2f}", f"{c['times_faster']:.1f}x")))
+        cells = []
+        for algo, by_name in results.items():
+            found = by_name[name]
+            bar = BARS[algo] if name == OURS else None
+            faster = judged.at_least(f"{algo.upper()}, {name}", found["times_faster"], bar, "{:.1f}x".format)
+            cells += [f"{found['cpu_s']:.2f}", faster]
+        table.add_row(name, *cells)
+    if all(ON_UNIX in by_name for by_name in seconds.values()):
+        kept = []
+        for algo, by_name in seconds.items():
+            part = statistics.median(one / other for one, other in zip(by_name[OURS], by_name[ON_UNIX], strict=True))
+            results[algo][ON_UNIX]["speed_kept"] = part
+            kept += [judged.at_least(f"{algo.upper()}, speed of MicroPython", part, KEPT, "{:.0%}".format), ""]
+        table.add_section()
+        table.add_row(f"{ON_UNIX}, speed kept", *kept)
     return table, results
 
 
@@ -95,15 +119,15 @@ def main(
     out: Annotated[Path, typer.Option(dir_okay=False, help="The results as JSON.")] = Path("build/bench/pendulum.json"),
 ):
     """Compare the CPU time of trainings on Pendulum with Stable-Baselines3's."""
-    console = Console()
+    console = wide_console()
     if quick:
         repeats, steps = 1, 1_000
+    judged = Report()
     seconds = measure(contestants(micropython), algo.split(","), steps, repeats, console)
-    table, results = report(seconds)
+    table, results = report(seconds, judged)
     console.print(f"{steps} steps of Pendulum on one core, median of {repeats}", table, sep="\n")
-    out.parent.mkdir(parents=True, exist_ok=True)
-    whole = {"steps": steps, "repeats": repeats, "cpu_seconds": seconds, "results": results}
-    out.write_text(json.dumps(whole, indent=2) + "\n")
+    judged.data |= {"steps": steps, "repeats": repeats, "cpu_seconds": seconds, "results": results}
+    judged.finish(console, out)
 
 
 if __name__ == "__main__":
