@@ -14,7 +14,7 @@ from array import array
 
 import numpy as np
 
-ABI = 2
+ABI = 3
 RECORD = 4
 
 _MAX_INT = 0xFFFFFF
@@ -206,6 +206,16 @@ def _bytes(kernel, name, x):
 def _fits(kernel, start, column, count, columns, limit, width):
     if column + columns > width:
         raise ValueError(f"{kernel}: {start} + {count} is {column + columns}, must be at most {width} ({limit})")
+
+
+def _within(kernel, name, x, start, count, limit):
+    """x[start : start + count], all of them in 0 to limit - 1."""
+    part = x[start : start + count]
+    outside = (part < 0) | (part >= limit)
+    if outside.any():
+        k = int(outside.argmax())
+        _integer(kernel, f"{name}[{start + k}]", int(part[k]), 0, limit - 1)
+    return part
 
 
 def _flush(x):
@@ -614,11 +624,7 @@ def replay_gather(
     capacity: CAPACITY,
     count: INT,
 ):
-    rows = indices[:count]
-    outside = (rows < 0) | (rows >= capacity)
-    if outside.any():
-        k = int(outside.argmax())
-        _integer("replay_gather", f"indices[{k}]", int(rows[k]), 0, capacity - 1)
+    rows = _within("replay_gather", "indices", indices, 0, count, capacity)
     stored = replay_obs[: capacity * obs_size].reshape(capacity, obs_size)
     here = obs[: count * obs_size].reshape(count, obs_size)
     here[...] = stored[rows]
@@ -920,6 +926,463 @@ def telemetry_line(
     line[end + 10 : end + 18] = np.frombuffer(b"%08x" % zlib.crc32(line[:end]), np.uint8)
 
 
+# --- on-policy algorithms ---------------------------------------------------------------------------------------
+
+
+@kernel
+def policy_action(
+    mean: F("(row + rows) * act_size"),
+    noise: F("(row + rows) * act_size"),
+    log_std: F("act_size"),
+    scaling: F("2 * act_size"),
+    raw: W("(row + rows) * act_size"),
+    action: W("rows * act_size"),
+    act_size: POSITIVE,
+    row: INT,
+    rows: INT,
+):
+    part = slice(row * act_size, (row + rows) * act_size)
+    u = _exp(log_std[:act_size]) * noise[part].reshape(rows, act_size)
+    u += mean[part].reshape(rows, act_size)
+    raw[part] = u.reshape(-1)
+    u = scaling[:act_size] * u.clip(-1, 1) + scaling[act_size : 2 * act_size]
+    action[: rows * act_size] = u.reshape(-1)
+
+
+def _scores(mean, raw, log_std, act_size, row, rows):
+    """z and exp(-log_std) of a Gaussian policy, and the log-density of each row."""
+    part = slice(row * act_size, (row + rows) * act_size)
+    log_std = log_std[:act_size]
+    inverse_std = _exp(-log_std)
+    z = (raw[part] - mean[part]).reshape(rows, act_size)
+    z *= inverse_std
+    return z, inverse_std, np.add.reduce(np.float32(-0.5) * (z * z) - log_std - _HALF_LOG_2_PI, axis=1)
+
+
+@kernel
+def gaussian_log_prob(
+    mean: F("(row + rows) * act_size"),
+    raw: F("(row + rows) * act_size"),
+    log_std: F("act_size"),
+    log_prob: W("row + rows"),
+    act_size: POSITIVE,
+    row: INT,
+    rows: INT,
+):
+    log_prob[row : row + rows] = _scores(mean, raw, log_std, act_size, row, rows)[2]
+
+
+def _surrogate(log_prob, old_log_prob, advantage, clip, stats, row, batch):
+    """The gradient of PPO's clipped objective at log_prob, one number for each row."""
+    part = slice(row, row + len(log_prob))
+    low, high = 1 - clip[0], 1 + clip[0]
+    a = advantage[part]
+    change = log_prob - old_log_prob[part]
+    ratio = _exp(change)
+    gain = a * ratio
+    above, below = ratio > high, ratio < low
+    if not row:
+        stats[:3] = 0
+    stats[0] -= np.add.reduce(np.minimum(gain, a * ratio.clip(low, high)))
+    stats[1] += np.add.reduce((ratio - 1) - change)
+    stats[2] += np.count_nonzero(above | below)
+    gain *= np.float32(-1) / np.float32(batch)
+    gain[(above & (a >= 0)) | (below & (a < 0))] = 0
+    return gain
+
+
+@kernel
+def ppo_gaussian_delta(
+    mean: F("(row + rows) * act_size"),
+    raw: F("(row + rows) * act_size"),
+    log_std: F("act_size"),
+    old_log_prob: F("row + rows"),
+    advantage: F("row + rows"),
+    clip: F("1"),
+    entropy: F("1"),
+    d_mean: W("(row + rows) * act_size"),
+    d_log_std: W("act_size"),
+    stats: W("3"),
+    act_size: POSITIVE,
+    row: INT,
+    rows: INT,
+    batch: POSITIVE,
+):
+    z, inverse_std, log_prob = _scores(mean, raw, log_std, act_size, row, rows)
+    g = _surrogate(log_prob, old_log_prob, advantage, clip, stats, row, batch)
+    bonus = entropy[0] * (np.float32(rows) / np.float32(batch))
+    d_mean[row * act_size : (row + rows) * act_size] = (g[:, None] * z * inverse_std).reshape(-1)
+    d_log_std[:act_size] += g @ (z * z - 1) - bonus
+
+
+def _log_softmax(logits, n, row, rows):
+    x = logits[row * n : (row + rows) * n].reshape(rows, n)
+    x = x - x.max(axis=1, keepdims=True)
+    return x - np.log(np.add.reduce(_exp(x), axis=1, keepdims=True))
+
+
+@kernel
+def categorical_sample(
+    logits: F("(row + rows) * n"), rng: RNG, choice: Buffer("row + rows", "i", True), n: POSITIVE, row: INT, rows: INT
+):
+    x = logits[row * n : (row + rows) * n].reshape(rows, n)
+    sums = np.add.accumulate(_exp(x - x.max(axis=1, keepdims=True)), axis=1)
+    u = (_blocks(rng, row, rows)[0] >> 8).astype(_F32) * np.float32(2**-24)
+    above = u[:, None] * sums[:, -1:] < sums
+    above[:, -1] = True
+    choice[row : row + rows] = above.argmax(axis=1)
+    _advance(rng)
+
+
+@kernel
+def argmax(x: F("(row + rows) * n"), choice: Buffer("row + rows", "i", True), n: POSITIVE, row: INT, rows: INT):
+    choice[row : row + rows] = x[row * n : (row + rows) * n].reshape(rows, n).argmax(axis=1)
+
+
+@kernel
+def categorical_log_prob(
+    logits: F("(row + rows) * n"),
+    choice: Buffer("row + rows", "i"),
+    log_prob: W("row + rows"),
+    n: POSITIVE,
+    row: INT,
+    rows: INT,
+):
+    chosen = _within("categorical_log_prob", "choice", choice, row, rows, n)
+    log_prob[row : row + rows] = _log_softmax(logits, n, row, rows)[np.arange(rows), chosen]
+
+
+@kernel
+def ppo_categorical_delta(
+    logits: F("(row + rows) * n"),
+    choice: Buffer("row + rows", "i"),
+    old_log_prob: F("row + rows"),
+    advantage: F("row + rows"),
+    clip: F("1"),
+    entropy: F("1"),
+    d_logits: W("(row + rows) * n"),
+    stats: W("3"),
+    n: POSITIVE,
+    row: INT,
+    rows: INT,
+    batch: POSITIVE,
+):
+    chosen = _within("ppo_categorical_delta", "choice", choice, row, rows, n)
+    l = _log_softmax(logits, n, row, rows)  # noqa: E741
+    p = _exp(l)
+    all_rows = np.arange(rows)
+    g = _surrogate(l[all_rows, chosen], old_log_prob, advantage, clip, stats, row, batch)
+    minus_entropy = np.add.reduce(p * l, axis=1, keepdims=True)
+    d = (entropy[0] / np.float32(batch)) * (p * (l - minus_entropy)) - g[:, None] * p
+    d[all_rows, chosen] += g
+    d_logits[row * n : (row + rows) * n] = d.reshape(-1)
+
+
+@kernel
+def value_delta(
+    value: F("row + rows"),
+    target: F("row + rows"),
+    old_value: F("row + rows", optional=True),
+    clip: F("1"),
+    d_value: W("row + rows"),
+    loss: W("1"),
+    row: INT,
+    rows: INT,
+    batch: POSITIVE,
+):
+    part = slice(row, row + rows)
+    error = value[part] - target[part]
+    square = error * error
+    error *= np.float32(1) / np.float32(batch)
+    if old_value is not None:
+        old = old_value[part]
+        change = value[part] - old
+        clipped = old + change.clip(-clip[0], clip[0]) - target[part]
+        clipped *= clipped
+        worse = (np.abs(change) > clip[0]) & (clipped > square)
+        error[worse] = 0
+        square[worse] = clipped[worse]
+    d_value[part] = error
+    loss[0] = np.add.reduce(square) + (loss[0] if row else np.float32(0))
+
+
+@kernel
+def gae(
+    reward: F("steps * envs"),
+    ended: Buffer("steps * envs", "B"),
+    value: F("(steps + 1) * envs"),
+    final_value: F("steps * envs"),
+    coeffs: F("2"),
+    advantage: W("steps * envs"),
+    target: W("steps * envs"),
+    envs: POSITIVE,
+    steps: POSITIVE,
+):
+    n = steps * envs
+    gamma, decay = coeffs[0], coeffs[0] * coeffs[1]
+    here, end = value[:n], ended[:n]
+    going_on = end == 0
+    last = np.where(end == 1, _ZERO, final_value[:n])
+    delta = gamma * np.where(going_on, value[envs : n + envs], last) + reward[:n] - here
+    decays = decay * going_on
+    if envs == 1:  # NumPy's cost of a call outweighs the work
+        total, sums = 0.0, []
+        for d, k in zip(delta[::-1].tolist(), decays[::-1].tolist(), strict=True):
+            total = d + k * total if k else d
+            sums.append(total)
+        advantage[:n] = sums[::-1]
+    else:
+        total = np.zeros(envs, _F32)
+        for at in range(n - envs, -1, -envs):
+            row = slice(at, at + envs)
+            total = np.where(going_on[row], delta[row] + decay * total, delta[row])
+            advantage[row] = total
+    np.add(advantage[:n], here, out=target[:n])
+
+
+@kernel
+def standardise(x: W("count"), count: POSITIVE):
+    if count > 1:
+        x = x[:count]
+        for _ in range(2):  # the second time what rounding left of the mean
+            x -= np.add.reduce(x) / np.float32(count)
+        x /= np.sqrt(x @ x / np.float32(count)) + np.float32(1e-8)
+
+
+@kernel
+def permutation(rng: RNG, indices: Buffer("count", "i", True), count: POSITIVE):
+    words = np.stack(_blocks(rng, 0, (count + 1) // 2), axis=1).reshape(-1)[: count - 1]
+    others = (words.astype(np.uint64) * np.arange(count, 1, -1, dtype=np.uint64)) >> np.uint64(32)
+    order = list(range(count))
+    for i, j in zip(range(count - 1, 0, -1), others.tolist(), strict=True):
+        order[i], order[j] = order[j], order[i]
+    indices[:count] = order
+    _advance(rng)
+
+
+@kernel
+def gather_rows(
+    src: F("limit * width"),
+    indices: Buffer("start + count", "i"),
+    dst: W("count * width"),
+    limit: POSITIVE,
+    width: POSITIVE,
+    start: INT,
+    count: INT,
+):
+    rows = _within("gather_rows", "indices", indices, start, count, limit)
+    dst[: count * width].reshape(count, width)[...] = src[: limit * width].reshape(limit, width)[rows]
+
+
+@kernel
+def gather_ints(
+    src: Buffer("limit", "i"),
+    indices: Buffer("start + count", "i"),
+    dst: Buffer("count", "i", True),
+    limit: POSITIVE,
+    start: INT,
+    count: INT,
+):
+    dst[:count] = src[_within("gather_ints", "indices", indices, start, count, limit)]
+
+
+@kernel
+def add_squares(x: F("start + count"), total: W("1"), start: INT, count: INT):
+    x = x[start : start + count]
+    total[0] += x @ x
+
+
+@kernel
+def norm_scale(total: F("1"), max_norm: F("1"), scale: W("1")):
+    norm = np.sqrt(total[0])
+    scale[0] = 1 if norm <= max_norm[0] else max_norm[0] / (norm + np.float32(1e-6))
+
+
+@kernel
+def scale(x: W("start + count"), factor: F("1"), start: INT, count: INT):
+    x[start : start + count] *= factor[0]
+
+
+@kernel
+def linear_schedule(ends: F("2"), out: W("index + 1"), index: INT, step: INT, steps: POSITIVE):
+    done = np.float32(min(step, steps)) / np.float32(steps)
+    out[index] = done * (ends[1] - ends[0]) + ends[0]
+
+
+@kernel
+def moments_update(x: F("rows * width"), moments: W("1 + 2 * width"), width: POSITIVE, rows: INT):
+    mean, squares = moments[1 : width + 1], moments[width + 1 : 2 * width + 1]
+    for y in x[: rows * width].reshape(rows, width):
+        if moments[0] < 2**24 and np.isfinite(y).all():  # float32 counts no further
+            moments[0] += 1
+            d = y - mean
+            mean += d / moments[0]
+            squares += d * (y - mean)
+
+
+@kernel
+def moments_apply(
+    x: F("(row + rows) * width"),
+    moments: F("1 + 2 * width"),
+    out: W("(row + rows) * width"),
+    width: POSITIVE,
+    row: INT,
+    rows: INT,
+):
+    part = slice(row * width, (row + rows) * width)
+    count, mean, squares = moments[0], moments[1 : width + 1], moments[width + 1 : 2 * width + 1]
+    if count > 0:
+        y = (x[part].reshape(rows, width) - mean) / np.sqrt(squares / count + np.float32(1e-8))
+        out[part] = y.clip(-10, 10).reshape(-1)
+    else:
+        out[part] = x[part]
+
+
+@kernel
+def moments_restore(
+    x: F("(row + rows) * width"),
+    moments: F("1 + 2 * width"),
+    out: W("(row + rows) * width"),
+    width: POSITIVE,
+    row: INT,
+    rows: INT,
+):
+    part = slice(row * width, (row + rows) * width)
+    count, mean, squares = moments[0], moments[1 : width + 1], moments[width + 1 : 2 * width + 1]
+    if count > 0:
+        deviation = np.sqrt(squares / count + np.float32(1e-8))
+        out[part] = (x[part].reshape(rows, width) * deviation + mean).reshape(-1)
+    else:
+        out[part] = x[part]
+
+
+# --- values of discrete actions ---------------------------------------------------------------------------------
+
+
+@kernel
+def epsilon_greedy(
+    q: F("(row + rows) * n"),
+    epsilon: F("1"),
+    rng: RNG,
+    choice: Buffer("row + rows", "i", True),
+    n: POSITIVE,
+    row: INT,
+    rows: INT,
+):
+    first, second = _blocks(rng, row, rows)
+    random = (first >> 8).astype(_F32) * np.float32(2**-24) < epsilon[0]
+    best = q[row * n : (row + rows) * n].reshape(rows, n).argmax(axis=1)
+    choice[row : row + rows] = np.where(random, (second.astype(np.uint64) * n) >> 32, best)
+    _advance(rng)
+
+
+@kernel
+def dqn_target(
+    reward: F("row + rows"),
+    not_terminated: F("row + rows"),
+    q_select: F("(row + rows) * n"),
+    q_value: F("(row + rows) * n"),
+    coeffs: F("1"),
+    target: W("row + rows"),
+    n: POSITIVE,
+    row: INT,
+    rows: INT,
+):
+    here = slice(row, row + rows)
+    best = q_select[row * n : (row + rows) * n].reshape(rows, n).argmax(axis=1)
+    q = q_value[row * n : (row + rows) * n].reshape(rows, n)[np.arange(rows), best]
+    target[here] = coeffs[0] * not_terminated[here] * q + reward[here]
+
+
+@kernel
+def choice_delta(
+    q: F("(row + rows) * n"),
+    action: F("(row + rows) * width"),
+    scaling: F("2"),
+    target: F("row + rows"),
+    limit: F("1"),
+    d_q: W("(row + rows) * n"),
+    loss: W("1"),
+    n: POSITIVE,
+    width: POSITIVE,
+    column: INT,
+    row: INT,
+    rows: INT,
+    batch: POSITIVE,
+):
+    _fits("choice_delta", "column", column, "1", 1, "width", width)
+    here = slice(row, row + rows)
+    a = action[: (row + rows) * width].reshape(-1, width)[here, column] * scaling[0] + scaling[1]
+    chosen = np.clip(np.floor(a + np.float32(0.5)), 0, n - 1).astype(int)
+    error = q[row * n : (row + rows) * n].reshape(rows, n)[np.arange(rows), chosen] - target[here]
+    clipped = np.clip(error, -limit[0], limit[0])
+    slopes = d_q[row * n : (row + rows) * n].reshape(rows, n)
+    slopes[:] = 0
+    slopes[np.arange(rows), chosen] = clipped / np.float32(batch)
+    loss[0] = (loss[0] if row else 0) + _huber(error, clipped, limit)
+
+
+def _huber(error, clipped, limit):
+    """The sum of the losses; clipped is the error within the limit."""
+    return (np.float32(0.5) * clipped * clipped + (np.abs(error) - np.abs(clipped)) * limit[0]).sum()
+
+
+# --- supervised learning ----------------------------------------------------------------------------------------
+
+
+@kernel
+def huber_delta(
+    q: F("row + rows"),
+    target: F("row + rows"),
+    limit: F("1"),
+    d_q: W("row + rows"),
+    loss: W("1"),
+    row: INT,
+    rows: INT,
+    batch: POSITIVE,
+):
+    here = slice(row, row + rows)
+    error = q[here] - target[here]
+    clipped = np.clip(error, -limit[0], limit[0])
+    np.multiply(clipped, np.float32(1) / np.float32(batch), out=d_q[here])
+    loss[0] = (loss[0] if row else 0) + _huber(error, clipped, limit)
+
+
+@kernel
+def cross_entropy_delta(
+    logits: F("(row + rows) * n"),
+    choice: Buffer("row + rows", "i"),
+    d_logits: W("(row + rows) * n"),
+    loss: W("1"),
+    n: POSITIVE,
+    row: INT,
+    rows: INT,
+    batch: POSITIVE,
+):
+    chosen = _within("cross_entropy_delta", "choice", choice, row, rows, n)
+    log_p = _log_softmax(logits, n, row, rows)
+    chosen = (np.arange(rows), chosen)
+    d = _exp(log_p)
+    d[chosen] -= 1
+    np.multiply(d, np.float32(1) / np.float32(batch), out=d_logits[row * n : (row + rows) * n].reshape(rows, n))
+    loss[0] = (loss[0] if row else 0) - log_p[chosen].sum()
+
+
+@kernel
+def sgd_delta(
+    grad: W("start + count"), velocity: W("start + count", optional=True), hyper: F("2"), start: INT, count: INT
+):
+    step = grad[start : start + count]
+    _flush(step)
+    if velocity is not None:
+        v = velocity[start : start + count]
+        v *= hyper[1]
+        v += step
+        _flush(v)
+        step[...] = v
+    step *= hyper[0]
+
+
 # --- environments -----------------------------------------------------------------------------------------------
 
 
@@ -965,3 +1428,35 @@ def pendulum_step(
     wrap = np.where(angle >= _PI, -_TWO_PI, np.where(angle < -_PI, _TWO_PI, np.float32(0)))
     angle += wrap
     _observe(state, obs, row, rows)
+
+
+@kernel
+def cartpole_reset(rng: RNG, state: W("(row + rows) * 4"), row: INT, rows: INT):
+    a, b = _blocks(rng, 2 * row, 2 * rows)
+    words = np.stack((a, b), axis=1).reshape(-1)
+    state[4 * row : 4 * (row + rows)] = np.float32(0.05) * _unit(words)
+    _advance(rng)
+
+
+@kernel
+def cartpole_step(
+    state: W("(row + rows) * 4"),
+    action: Buffer("row + rows", "i"),
+    ended: Buffer("row + rows", "B", True),
+    row: INT,
+    rows: INT,
+):
+    position, velocity, angle, omega = state[4 * row : 4 * (row + rows)].reshape(rows, 4).T
+    sine, cosine = np.sin(angle), np.cos(angle)
+    mass, moment, step = np.float32(1.1), np.float32(0.05), np.float32(0.02)
+    force = np.where(action[row : row + rows] == 1, np.float32(10), np.float32(-10))
+    t = (moment * omega * omega * sine + force) / mass
+    inertia = np.float32(0.5) * (np.float32(4 / 3) - np.float32(0.1) * cosine * cosine / mass)
+    turn = (np.float32(9.8) * sine - cosine * t) / inertia
+    push = t - moment * turn * cosine / mass
+    position += step * velocity
+    velocity += step * push
+    angle += step * omega
+    omega += step * turn
+    fallen = (np.abs(position) > np.float32(2.4)) | (np.abs(angle) > np.float32(np.radians(12)))
+    ended[row : row + rows] = fallen

@@ -112,6 +112,23 @@ def size_tokens(kernel, size):
             yield f"'{word}'"
 
 
+def included(algorithms):
+    """The kernels of a build for these algorithms."""
+    unknown = set(algorithms) - set(kernels.ALGORITHMS)
+    if unknown:
+        raise TableError(f"algorithms: {', '.join(sorted(unknown))}, must be of {', '.join(kernels.ALGORITHMS)}")
+    return tuple(kernel for kernel in kernels.KERNELS if set(kernel.of) & set(algorithms))
+
+
+def linkage(chosen):
+    """A kernel that is left out becomes a static function that nobody calls: compilers drop it with all that it alone uses."""
+    left_out = [kernel for kernel in kernels.KERNELS if kernel not in chosen]
+    return "\n".join(
+        [f"#define PICORL_LINKAGE_{kernel.name}" for kernel in chosen]
+        + [f"#define PICORL_LINKAGE_{kernel.name} static __attribute__((unused))" for kernel in left_out]
+    )
+
+
 def check_table():
     names = [kernel.name for kernel in kernels.KERNELS]
     if len(set(names)) != len(names):
@@ -130,10 +147,10 @@ def check_table():
             raise TableError(f"{kernel.name}: a Layout must come first, the other sizes need it")
 
 
-def all_names():
+def all_names(chosen):
     """Kernels' and arguments' names, each once; a signature refers to them by number."""
-    names = dict.fromkeys(kernel.name for kernel in kernels.KERNELS)
-    names.update(dict.fromkeys(a.name for kernel in kernels.KERNELS for a in kernel.args))
+    names = dict.fromkeys(kernel.name for kernel in chosen)
+    names.update(dict.fromkeys(a.name for kernel in chosen for a in kernel.args))
     if len(names) > 256:
         raise TableError("more than 256 different names")
     return list(names)
@@ -166,15 +183,16 @@ def agreement():
     return wrapped(f"typedef char picorl_constants_agree[{equal} ? 1 : -1];")
 
 
-def kernels_h():
-    prototypes = [wrapped(f"{result_of(k)} picorl_{k.name}({parameter_list(k)});") for k in kernels.KERNELS]
-    members = [wrapped(f"    {result_of(k)} (*{k.name})({parameter_list(k)});", " " * 8) for k in kernels.KERNELS]
+def kernels_h(chosen):
+    prototypes = [wrapped(f"{result_of(k)} picorl_{k.name}({parameter_list(k)});") for k in chosen]
+    members = [wrapped(f"    {result_of(k)} (*{k.name})({parameter_list(k)});", " " * 8) for k in chosen]
     return fill(
         "kernels.h",
         CONSTANTS=defines({"ABI": kernels.ABI, "MAX_INT": f"0x{kernels.MAX_INT:08x} // of an integer argument"}),
         PROTOTYPES="\n".join(prototypes),
         TABLE="\n".join(["typedef struct picorl_table {", *members, "} picorl_table;"]),
-        EACH=" \\\n".join(["#define PICORL_EACH_KERNEL(X)", *(f"    X({k.name})" for k in kernels.KERNELS)]),
+        LINKAGE=linkage(chosen),
+        EACH=" \\\n".join(["#define PICORL_EACH_KERNEL(X)", *(f"    X({k.name})" for k in chosen)]),
     )
 
 
@@ -201,18 +219,18 @@ def signature(kernel):
         yield ", ".join([flags, name_id(a.name), str(len(tokens)), *tokens]) + ","
 
 
-def signatures_h():
-    names = all_names()
+def signatures_h(chosen):
+    names = all_names(chosen)
     arrays = []
-    for kernel in kernels.KERNELS:
+    for kernel in chosen:
         rows = "\n".join(wrapped(f"    {row}", " " * 8) for row in signature(kernel))
         arrays.append(f"static const uint8_t signature_{kernel.name}[] = {{\n{rows}\n}};")
     limits = {
         "LEAST_KIND": min(kernels.KINDS.values()),
         "MOST_KIND": max(kernels.KINDS.values()),
         "MOST_ACTIVATION": max(kernels.ACTIVATIONS.values()),
-        "MAX_INTS": max(len(ints_of(k)) for k in kernels.KERNELS),
-        "MAX_BUFFERS": max(len(buffers_of(k)) for k in kernels.KERNELS),
+        "MAX_INTS": max(len(ints_of(k)) for k in chosen),
+        "MAX_BUFFERS": max(len(buffers_of(k)) for k in chosen),
     }
     return fill(
         "signatures.h",
@@ -246,8 +264,8 @@ def contents_function(kernel):
     )
 
 
-def contents():
-    return "\n\n".join(contents_function(kernel) for kernel in kernels.KERNELS if kernel.check)
+def contents(chosen):
+    return "\n\n".join(contents_function(kernel) for kernel in chosen if kernel.check)
 
 
 def take(kernel):
@@ -268,31 +286,31 @@ def micropython_function(kernel):
     return "\n".join(lines)
 
 
-def module_names():
-    return [*(kernel.name for kernel in kernels.KERNELS), *EXTRAS]
+def module_names(chosen):
+    return [*(kernel.name for kernel in chosen), *EXTRAS]
 
 
-def micropython():
+def micropython(chosen):
     return fill(
         "micropython.inc",
-        CONTENTS=contents(),
-        KERNELS="\n\n".join(map(micropython_function, kernels.KERNELS)),
+        CONTENTS=contents(chosen),
+        KERNELS="\n\n".join(map(micropython_function, chosen)),
     )
 
 
-def user_module_c():
-    rows = [f"    {{ MP_ROM_QSTR(MP_QSTR_{name}), MP_ROM_PTR(&py_{name}_obj) }}," for name in module_names()]
+def user_module_c(chosen):
+    rows = [f"    {{ MP_ROM_QSTR(MP_QSTR_{name}), MP_ROM_PTR(&py_{name}_obj) }}," for name in module_names(chosen)]
     for name in ("ABI", "RECORD"):
         rows.append(f"    {{ MP_ROM_QSTR(MP_QSTR_{name}), MP_ROM_INT(PICORL_{name}) }},")
-    return fill("user_module.c", MICROPYTHON=micropython(), GLOBALS="\n".join(rows))
+    return fill("user_module.c", MICROPYTHON=micropython(chosen), GLOBALS="\n".join(rows))
 
 
-def natmod_c():
+def natmod_c(chosen):
     rows = ["    mp_store_global(MP_QSTR___name__, MP_OBJ_NEW_QSTR(MP_QSTR__picorl));"]
-    rows += [f"    mp_store_global(MP_QSTR_{name}, MP_OBJ_FROM_PTR(&py_{name}_obj));" for name in module_names()]
+    rows += [f"    mp_store_global(MP_QSTR_{name}, MP_OBJ_FROM_PTR(&py_{name}_obj));" for name in module_names(chosen)]
     for name in ("ABI", "RECORD"):
         rows.append(f"    mp_store_global(MP_QSTR_{name}, MP_OBJ_NEW_SMALL_INT(PICORL_{name}));")
-    return fill("natmod.c", MICROPYTHON=micropython(), GLOBALS="\n".join(rows))
+    return fill("natmod.c", MICROPYTHON=micropython(chosen), GLOBALS="\n".join(rows))
 
 
 # --- CPython ----------------------------------------------------------------------------------------------------------
@@ -335,9 +353,9 @@ def cpython_function(kernel):
     return "\n".join(lines)
 
 
-def cpython_c():
+def cpython_c(chosen):
     rows = []
-    for kernel in kernels.KERNELS:
+    for kernel in chosen:
         text = f"{kernel.name}($module, {', '.join(a.name for a in kernel.args)}, /)\n--\n\n{docstring(kernel)}"
         rows.append(
             f'    {{"{kernel.name}", (PyCFunction)(void (*)(void))py_{kernel.name}, METH_FASTCALL,\n{c_string(text)}}},'
@@ -346,18 +364,18 @@ def cpython_c():
         flag = "METH_O" if arguments else "METH_NOARGS"
         text = f"{name}({', '.join(['$module', *arguments, '/'])})\n--\n\n{doc}"
         rows.append(f'    {{"{name}", py_{name}, {flag},\n{c_string(text)}}},')
-    functions = "\n\n".join(map(cpython_function, kernels.KERNELS))
-    return fill("cpython.c", CONTENTS=contents(), KERNELS=functions, METHODS="\n".join(rows))
+    functions = "\n\n".join(map(cpython_function, chosen))
+    return fill("cpython.c", CONTENTS=contents(chosen), KERNELS=functions, METHODS="\n".join(rows))
 
 
-def stub():
+def stub(chosen):
     def annotation(a):
         if isinstance(a, Int):
             return "int"
         return "Buffer | None" if isinstance(a, Buffer) and a.optional else "Buffer"
 
     lines = [f"# {MARK}", "", "from typing_extensions import Buffer", "", "ABI: int", "RECORD: int"]
-    for kernel in kernels.KERNELS:
+    for kernel in chosen:
         arguments = ", ".join([*(f"{a.name}: {annotation(a)}" for a in kernel.args), "/"])
         result = "int" if kernel.returns == "int" else "None"
         # The arrow sticks to the parenthesis.
@@ -381,16 +399,17 @@ def fill(template, **parts):
     return text if template.endswith(".inc") else f"// {MARK}\n{text}"
 
 
-def generate():
-    """All files: name -> text."""
+def generate(algorithms=kernels.ALGORITHMS):
+    """All files for builds with these algorithms: name -> text."""
     check_table()
+    chosen = included(algorithms)
     return {
-        "kernels.h": kernels_h(),
-        "signatures.h": signatures_h(),
-        "user_module.c": user_module_c(),
-        "natmod.c": natmod_c(),
-        "cpython.c": cpython_c(),
-        "_picorl.pyi": stub(),
+        "kernels.h": kernels_h(chosen),
+        "signatures.h": signatures_h(chosen),
+        "user_module.c": user_module_c(chosen),
+        "natmod.c": natmod_c(chosen),
+        "cpython.c": cpython_c(chosen),
+        "_picorl.pyi": stub(chosen),
     }
 
 
@@ -419,9 +438,20 @@ def main(arguments=None):
     parser.add_argument(
         "--out", type=Path, default=HERE / "generated", help="where to (default: generated/ beside this)"
     )
-    out = parser.parse_args(arguments).out
+    parser.add_argument(
+        "--algorithms",
+        default="",
+        metavar="NAMES",
+        help=f"leave out the kernels that none of these needs: of {', '.join(kernels.ALGORITHMS)}, with blanks between; default: all",
+    )
+    chosen = parser.parse_args(arguments)
+    out = chosen.out
+    try:
+        files = generate(chosen.algorithms.split() or kernels.ALGORITHMS)
+    except TableError as error:
+        sys.exit(f"generate.py: {error}")
     out.mkdir(parents=True, exist_ok=True)
-    for name, text in generate().items():
+    for name, text in files.items():
         if write(out / name, text):
             print(f"wrote {out / name}")
 

@@ -13,7 +13,7 @@ than its size. Sizes and integers are checked before the first write; a wrong on
 
 from dataclasses import dataclass, field
 
-ABI = 2  # changes whenever a signature or a meaning below changes; the library refuses another
+ABI = 3  # changes whenever a signature or a meaning below changes; the library refuses another
 
 # A network's layout is a sequence of records of four int32: kind, inputs, outputs, activation.
 RECORD = 4
@@ -24,6 +24,11 @@ ACTIVATIONS = {"identity": 0, "relu": 1, "tanh": 2}
 REPLAY_STATE = {"head": 0, "size": 1, "pending": 2, "valid": 3, "refused": 4, "spare": 5}
 
 MAX_INT = 0x00FFFFFF  # of an integer argument: products of three still fit 64 bits
+
+
+ALGORITHMS = ("sac", "td3", "ppo", "dqn", "supervised")
+REPLAY_USERS = ("sac", "td3", "dqn")
+DISCRETE = ("ppo", "dqn")
 
 
 @dataclass(frozen=True)
@@ -63,6 +68,7 @@ class Kernel:
     doc: str
     args: tuple
     returns: str = "none"  # or "int": a small integer, so that nothing is allocated
+    of: tuple = ALGORITHMS  # those that need it; a build may leave out the kernels of others (generate.py --algorithms)
     check: bool = False  # the core adds picorl_check_NAME(): contents that sizes do not cover
     extra: dict = field(default_factory=dict)
 
@@ -169,16 +175,19 @@ KERNELS = (
             F("state", "4"),
             *SPAN,
         ),
+        of=(*REPLAY_USERS, "supervised"),
     ),
     Kernel(
         "apply_delta",
         """params = flush(params - delta) on elements [start, start + count); delta is zeroed behind it.""",
         (Fw("params", "start + count"), Fw("delta", "start + count"), *SPAN),
+        of=(*REPLAY_USERS, "supervised"),
     ),
     Kernel(
         "polyak",
         """target = flush(fma(tau[0], source - target, target)) on elements [start, start + count).""",
         (Fw("target", "start + count"), F("source", "start + count"), F("tau", "1"), *SPAN),
+        of=REPLAY_USERS,
     ),
     # --- random numbers -----------------------------------------------------------------------------------------
     Kernel(
@@ -212,6 +221,7 @@ KERNELS = (
         ),
         returns="int",
         check=True,
+        of=REPLAY_USERS,
     ),
     Kernel(
         "replay_observe",
@@ -235,6 +245,7 @@ KERNELS = (
         ),
         returns="int",
         check=True,
+        of=REPLAY_USERS,
     ),
     Kernel(
         "replay_sample",
@@ -250,6 +261,7 @@ KERNELS = (
             Int("count"),
         ),
         check=True,
+        of=REPLAY_USERS,
     ),
     Kernel(
         "replay_gather",
@@ -272,6 +284,7 @@ KERNELS = (
             Int("count"),
         ),
         check=True,
+        of=REPLAY_USERS,
     ),
     # --- acting: one observation, results in the environment's units -------------------------------------------------
     Kernel(
@@ -279,6 +292,7 @@ KERNELS = (
         """action = fma(half, u, middle) with u as `uniform` draws it for act_size; scaling = half, middle.
         Advances rng one step.""",
         (RNG, F("scaling", "2 * act_size"), Fw("action", "act_size"), Int("act_size", 1)),
+        of=("sac", "td3"),
     ),
     Kernel(
         "deterministic_action",
@@ -322,6 +336,7 @@ KERNELS = (
             *ROWS,
         ),
         check=True,
+        of=("sac",),
     ),
     Kernel(
         "gaussian_head_backward",
@@ -344,6 +359,7 @@ KERNELS = (
             Int("batch", 1),
         ),
         check=True,
+        of=("sac",),
     ),
     Kernel(
         "smoothed_action",
@@ -360,6 +376,7 @@ KERNELS = (
             *ROWS,
         ),
         check=True,
+        of=("td3",),
     ),
     Kernel(
         "td_target",
@@ -375,6 +392,7 @@ KERNELS = (
             Fw("target", "row + rows"),
             *ROWS,
         ),
+        of=("sac", "td3"),
     ),
     Kernel(
         "mse_delta",
@@ -388,6 +406,7 @@ KERNELS = (
             *ROWS,
             Int("batch", 1),
         ),
+        of=("sac", "td3", "supervised"),
     ),
     Kernel(
         "policy_delta",
@@ -403,6 +422,7 @@ KERNELS = (
             Int("batch", 1),
         ),
         check=True,
+        of=("sac", "td3"),
     ),
     Kernel(
         "temperature_grad",
@@ -415,16 +435,73 @@ KERNELS = (
             Fw("grad", "1"),
             Int("batch", 1),
         ),
+        of=("sac",),
     ),
     Kernel(
         "temperature",
         """coeffs[1] = exp(log_alpha[0]).""",
         (F("log_alpha", "1"), Fw("coeffs", "2")),
+        of=("sac",),
     ),
     Kernel(
         "log_temperature",
         """log_alpha[0] = log(coeffs[1]): where training starts.""",
         (F("coeffs", "2"), Fw("log_alpha", "1")),
+        of=("sac", "ppo"),
+    ),
+    # --- values of discrete actions --------------------------------------------------------------------------------
+    Kernel(
+        "epsilon_greedy",
+        """choice (batch) from q (batch, n) at rows [row, row + rows): with words w0, w1 of block (step, r), r the row, (w1 * n) >> 32 when
+        (w0 >> 8) * 2^-24 < epsilon[0], else the index of the largest q, the first of equals. Advances rng one step.""",
+        (
+            F("q", "(row + rows) * n"),
+            F("epsilon", "1"),
+            RNG,
+            Buffer("choice", "i", "row + rows", True),
+            Int("n", 1),
+            *ROWS,
+        ),
+        of=("dqn",),
+    ),
+    Kernel(
+        "dqn_target",
+        """target = fma(gamma * not_terminated, q, reward), gamma = coeffs[0], where q is what q_value (batch, n) has where q_select (batch, n) is
+        largest, the first of equals: double Q-learning (van Hasselt et al. 2016) when they come from different networks.""",
+        (
+            F("reward", "row + rows"),
+            F("not_terminated", "row + rows"),
+            F("q_select", "(row + rows) * n"),
+            F("q_value", "(row + rows) * n"),
+            F("coeffs", "1"),
+            Fw("target", "row + rows"),
+            Int("n", 1),
+            *ROWS,
+        ),
+        of=("dqn",),
+    ),
+    Kernel(
+        "choice_delta",
+        """Gradient of the mean Huber loss of q (batch, n) at the choice made: d_q (batch, n) = clip(e, -limit[0], limit[0]) * (1 / batch) there, e = q -
+        target, and 0 elsewhere. The choice of row r is how many of 0.5, 1.5, ... n - 1.5 are not above fma(half, a, middle), with a at
+        column `column` of action (batch, width) and scaling = half, middle. loss[0] gathers (0.5 * c) * c + (|e| - |c|) * limit[0],
+        c = clip(e, ...), rows ascending, starting at 0 when row is 0.""",
+        (
+            F("q", "(row + rows) * n"),
+            F("action", "(row + rows) * width"),
+            F("scaling", "2"),
+            F("target", "row + rows"),
+            F("limit", "1"),
+            Fw("d_q", "(row + rows) * n"),
+            Fw("loss", "1"),
+            Int("n", 1),
+            Int("width", 1),
+            Int("column"),
+            *ROWS,
+            Int("batch", 1),
+        ),
+        check=True,
+        of=("dqn",),
     ),
     # --- moving numbers -----------------------------------------------------------------------------------------
     Kernel(
@@ -444,6 +521,7 @@ KERNELS = (
             Int("rows"),
         ),
         check=True,
+        of=("td3",),
     ),
     Kernel(
         "copy",
@@ -491,6 +569,307 @@ KERNELS = (
         ),
         check=True,
     ),
+    # --- on-policy algorithms: rollouts of `steps` rows for each of `envs` environments, row = step * envs + environment ------
+    Kernel(
+        "policy_action",
+        """Gaussian policy with a standard deviation of its own (not squashed): raw = fma(exp(log_std), noise, mean) at rows
+        [row, row + rows) of raw (batch, act_size), and from it, counted from 0, what the environments get:
+        action (rows, act_size) = fma(half, clip(raw, -1, 1), middle), scaling = half, middle.""",
+        (
+            F("mean", "(row + rows) * act_size"),
+            F("noise", "(row + rows) * act_size"),
+            F("log_std", "act_size"),
+            F("scaling", "2 * act_size"),
+            Fw("raw", "(row + rows) * act_size"),
+            Fw("action", "rows * act_size"),
+            Int("act_size", 1),
+            *ROWS,
+        ),
+        of=("ppo",),
+    ),
+    Kernel(
+        "gaussian_log_prob",
+        """log_prob (batch) of raw (batch, act_size) under mean and log_std: the sum over actions, in order, of
+        (-0.5 (z * z) - log_std) - log(2 pi)/2 with z = (raw - mean) * exp(-log_std).""",
+        (
+            F("mean", "(row + rows) * act_size"),
+            F("raw", "(row + rows) * act_size"),
+            F("log_std", "act_size"),
+            Fw("log_prob", "row + rows"),
+            Int("act_size", 1),
+            *ROWS,
+        ),
+        of=("ppo",),
+    ),
+    Kernel(
+        "ppo_gaussian_delta",
+        """Gradient of PPO's clipped objective (Schulman et al. 2017, eq. 7) less entropy[0] times the policy's entropy, for the
+        policy of `policy_action`. With log_prob as in `gaussian_log_prob`, ratio = exp(log_prob - old_log_prob), A the advantage and
+        clip[0] the range e, s = 1 / batch: g = -((A * ratio) * s), but 0 where (A >= 0 and ratio > 1 + e) or (A < 0 and ratio < 1 - e);
+        d_mean (batch, act_size) = (g * z) * exp(-log_std); to d_log_std (act_size) is added, rows ascending,
+        fma(g, fma(z, z, -1), -(entropy[0] * s)). stats (3) gathers, rows ascending, starting at 0 when row is 0: the objective
+        -min(A * ratio, A * clip(ratio, 1 - e, 1 + e)), the approximate KL divergence (ratio - 1) - (log_prob - old_log_prob), and the
+        number of rows whose ratio is outside the range.""",
+        (
+            F("mean", "(row + rows) * act_size"),
+            F("raw", "(row + rows) * act_size"),
+            F("log_std", "act_size"),
+            F("old_log_prob", "row + rows"),
+            F("advantage", "row + rows"),
+            F("clip", "1"),
+            F("entropy", "1"),
+            Fw("d_mean", "(row + rows) * act_size"),
+            Fw("d_log_std", "act_size"),
+            Fw("stats", "3"),
+            Int("act_size", 1),
+            *ROWS,
+            Int("batch", 1),
+        ),
+        of=("ppo",),
+    ),
+    Kernel(
+        "categorical_sample",
+        """Draw choices (batch) from softmax(logits (batch, n)) at rows [row, row + rows): row r takes word 0 of block (step, r), u =
+        (word >> 8) * 2^-24; the choice is the first k with u * total < e_0 + ... + e_k, e_k = exp(logit_k - max), sums in order, the
+        last one if there is none. Advances rng one step.""",
+        (
+            F("logits", "(row + rows) * n"),
+            RNG,
+            Buffer("choice", "i", "row + rows", True),
+            Int("n", 1),
+            *ROWS,
+        ),
+        of=("ppo",),
+    ),
+    Kernel(
+        "argmax",
+        """choice (batch) = the index of the largest of x (batch, n) in rows [row, row + rows), the first of equals.""",
+        (F("x", "(row + rows) * n"), Buffer("choice", "i", "row + rows", True), Int("n", 1), *ROWS),
+    ),
+    Kernel(
+        "categorical_log_prob",
+        """log_prob (batch) of choice (batch) under softmax(logits (batch, n)): (logit - max) - log(sum of exp(logit_k - max), in
+        order). ValueError for a choice that is not in 0 to n - 1.""",
+        (
+            F("logits", "(row + rows) * n"),
+            Buffer("choice", "i", "row + rows"),
+            Fw("log_prob", "row + rows"),
+            Int("n", 1),
+            *ROWS,
+        ),
+        check=True,
+        of=("ppo",),
+    ),
+    Kernel(
+        "ppo_categorical_delta",
+        """As `ppo_gaussian_delta`, for softmax(logits (batch, n)) and log_prob as in `categorical_log_prob`: with
+        l_k = (logit_k - max) - log(sum), p_k = exp(l_k) and the entropy H = -h, h = fma(p_k, l_k, h) from 0, in order:
+        d_logits_k = ((g if k is the choice, else 0) - g * p_k) + (entropy[0] * s) * (p_k * (l_k + H)).
+        ValueError for a choice that is not in 0 to n - 1.""",
+        (
+            F("logits", "(row + rows) * n"),
+            Buffer("choice", "i", "row + rows"),
+            F("old_log_prob", "row + rows"),
+            F("advantage", "row + rows"),
+            F("clip", "1"),
+            F("entropy", "1"),
+            Fw("d_logits", "(row + rows) * n"),
+            Fw("stats", "3"),
+            Int("n", 1),
+            *ROWS,
+            Int("batch", 1),
+        ),
+        check=True,
+        of=("ppo",),
+    ),
+    Kernel(
+        "value_delta",
+        """Gradient of mean((value - target)^2) / 2: d_value = (value - target) * (1 / batch). With old_value, PPO's clipped value loss:
+        where |value - old| > clip[0], v = old + clip(value - old, -clip[0], clip[0]) takes value's place, with gradient 0, if (v - target)^2 >
+        (value - target)^2. loss[0] gathers the (larger) squares, rows ascending, starting at 0 when row is 0.""",
+        (
+            F("value", "row + rows"),
+            F("target", "row + rows"),
+            F("old_value", "row + rows", optional=True),
+            F("clip", "1"),
+            Fw("d_value", "row + rows"),
+            Fw("loss", "1"),
+            *ROWS,
+            Int("batch", 1),
+        ),
+        of=("ppo",),
+    ),
+    Kernel(
+        "gae",
+        """Generalised advantage estimation (Schulman et al. 2016, eq. 16) over a rollout: value ((steps + 1) * envs) holds the values of all
+        observations, the one after the last step included; ended (steps * envs) is 0 where an episode went on, 1 where it terminated, 2
+        where it was truncated; there final_value (steps * envs) is the value of its last observation. coeffs = gamma, lambda. From the
+        last step to the first: next = value of the row after (0 terminated, final_value truncated); delta = fma(gamma, next, reward) - value;
+        advantage = fma(gamma * lambda, the advantage of the row after (0 behind the last), delta), or delta where the episode ended.
+        target = advantage + value.""",
+        (
+            F("reward", "steps * envs"),
+            Buffer("ended", "B", "steps * envs"),
+            F("value", "(steps + 1) * envs"),
+            F("final_value", "steps * envs"),
+            F("coeffs", "2"),
+            Fw("advantage", "steps * envs"),
+            Fw("target", "steps * envs"),
+            Int("envs", 1),
+            Int("steps", 1),
+        ),
+        of=("ppo",),
+    ),
+    Kernel(
+        "standardise",
+        """x[0:count] = (x - mean) / (sqrt(mean of (x - mean)^2) + 1e-8). The mean is taken away twice, the second time what rounding left of
+        it, so that equal numbers become 0. Sums are those of `add_squares` (of x: without the square), times 1 / count. x stays as it
+        is when count is 1.""",
+        (Fw("x", "count"), Int("count", 1)),
+        of=("ppo",),
+    ),
+    Kernel(
+        "permutation",
+        """indices[0:count] = 0 to count - 1 in random order (Fisher and Yates): for i = count - 1 down to 1, draw k = count - 1 - i takes
+        word k & 1 of block (step, k >> 1), j = (word * (i + 1)) >> 32, and i and j change places. Advances rng one step.""",
+        (RNG, Buffer("indices", "i", "count", True), Int("count", 1)),
+        of=("ppo", "supervised"),
+    ),
+    Kernel(
+        "gather_rows",
+        """dst (count, width) from row 0 = the rows indices[start:start + count] of src (limit, width).
+        ValueError for an index that is not in 0 to limit - 1.""",
+        (
+            F("src", "limit * width"),
+            Buffer("indices", "i", "start + count"),
+            Fw("dst", "count * width"),
+            Int("limit", 1),
+            Int("width", 1),
+            *SPAN,
+        ),
+        check=True,
+        of=("ppo", "supervised"),
+    ),
+    Kernel(
+        "gather_ints",
+        """As `gather_rows`, with int32 and a width of 1.""",
+        (
+            Buffer("src", "i", "limit"),
+            Buffer("indices", "i", "start + count"),
+            Buffer("dst", "i", "count", True),
+            Int("limit", 1),
+            *SPAN,
+        ),
+        check=True,
+        of=("ppo", "supervised"),
+    ),
+    Kernel(
+        "add_squares",
+        """total[0] += the sum of x^2 over [start, start + count): 16 lanes (index from start, mod 16) from 0 with fma, and
+        the tree of dense layers with few outputs.""",
+        (F("x", "start + count"), Fw("total", "1"), *SPAN),
+        of=DISCRETE,
+    ),
+    Kernel(
+        "norm_scale",
+        """scale[0] = 1 when the norm sqrt(total[0]) is at most max_norm[0], else max_norm[0] / (norm + 1e-6): gradient clipping as PyTorch has it
+        (Pascanu et al. 2013).""",
+        (F("total", "1"), F("max_norm", "1"), Fw("scale", "1")),
+        of=DISCRETE,
+    ),
+    Kernel(
+        "scale",
+        """x[start:start + count] *= factor[0].""",
+        (Fw("x", "start + count"), F("factor", "1"), *SPAN),
+        of=(*DISCRETE, "supervised"),
+    ),
+    Kernel(
+        "linear_schedule",
+        """out[index] = fma(done, ends[1] - ends[0], ends[0]) with done = min(step, steps) / steps in float32: from ends[0] at the start to
+        ends[1] after `steps`.""",
+        (F("ends", "2"), Fw("out", "index + 1"), Int("index"), Int("step"), Int("steps", 1)),
+        of=DISCRETE,
+    ),
+    Kernel(
+        "moments_update",
+        """Running mean and variance of each column of x (rows, width), row after row (Welford 1962): moments = count, then mean (width),
+        then the sum of squared deviations (width). count = count + 1; d = x - mean; mean = fma(d, 1 / count, mean);
+        sum = fma(d, x - mean, sum) with the new mean. Rows that are not finite are left out, and so are those behind the 2^24th: float32 counts
+        no further.""",
+        (F("x", "rows * width"), Fw("moments", "1 + 2 * width"), Int("width", 1), Int("rows")),
+        of=("ppo", "supervised"),
+    ),
+    Kernel(
+        "moments_apply",
+        """out (batch, width) = clip((x - mean) / sqrt(sum / count + 1e-8), -10, 10) at rows [row, row + rows); out = x while count is 0. out may
+        be x.""",
+        (
+            F("x", "(row + rows) * width"),
+            F("moments", "1 + 2 * width"),
+            Fw("out", "(row + rows) * width"),
+            Int("width", 1),
+            *ROWS,
+        ),
+    ),
+    Kernel(
+        "moments_restore",
+        """The inverse of `moments_apply` but for its limits: out (batch, width) = fma(x, sqrt(sum / count + 1e-8), mean) at rows
+        [row, row + rows); out = x while count is 0. out may be x.""",
+        (
+            F("x", "(row + rows) * width"),
+            F("moments", "1 + 2 * width"),
+            Fw("out", "(row + rows) * width"),
+            Int("width", 1),
+            *ROWS,
+        ),
+        of=("supervised",),
+    ),
+    # --- supervised learning ----------------------------------------------------------------------------------------
+    Kernel(
+        "huber_delta",
+        """As `mse_delta`, of the mean Huber loss (1964): with e = q - target, l = limit[0] and c = clip(e, -l, l), d_q = c * (1 / batch);
+        loss[0] gathers (0.5 c) c + (|e| - |c|) l.""",
+        (
+            F("q", "row + rows"),
+            F("target", "row + rows"),
+            F("limit", "1"),
+            Fw("d_q", "row + rows"),
+            Fw("loss", "1"),
+            *ROWS,
+            Int("batch", 1),
+        ),
+        of=("supervised",),
+    ),
+    Kernel(
+        "cross_entropy_delta",
+        """Gradient of the mean of -log_prob of choice (batch) under softmax(logits (batch, n)): with l_k = (logit_k - max) - log(sum) as in
+        `categorical_log_prob`, d_logits_k = (exp(l_k) - (1 if k is the choice, else 0)) * (1 / batch). loss[0] gathers -l_choice, rows
+        ascending, starting at 0 when row is 0. ValueError for a choice that is not in 0 to n - 1.""",
+        (
+            F("logits", "(row + rows) * n"),
+            Buffer("choice", "i", "row + rows"),
+            Fw("d_logits", "(row + rows) * n"),
+            Fw("loss", "1"),
+            Int("n", 1),
+            *ROWS,
+            Int("batch", 1),
+        ),
+        check=True,
+        of=("supervised",),
+    ),
+    Kernel(
+        "sgd_delta",
+        """Gradient descent with momentum (Sutskever et al. 2013, as PyTorch has it) on elements [start, start + count): hyper = learning rate,
+        momentum; velocity = flush(fma(momentum, velocity, flush(grad))), and grad becomes the step, learning rate * velocity, to be
+        subtracted by `apply_delta`. velocity None: no momentum, the step is learning rate * flush(grad).""",
+        (
+            Fw("grad", "start + count"),
+            Fw("velocity", "start + count", optional=True),
+            F("hyper", "2"),
+            *SPAN,
+        ),
+        of=("supervised",),
+    ),
     # --- environments: rows [row, row + rows) of a vector of environments -------------------------------------------
     Kernel(
         "pendulum_reset",
@@ -518,5 +897,28 @@ KERNELS = (
             Fw("reward", "row + rows"),
             *ROWS,
         ),
+    ),
+    Kernel(
+        "cartpole_reset",
+        """Start CartPole (Gymnasium's CartPole-v1): state (n, 4), which is its observation, = position (m), velocity (m/s), angle (rad),
+        angular velocity (rad/s), each 0.05 u; environment r takes words 0 and 1 of block (step, 2 r), then those of
+        block (step, 2 r + 1), u as in `uniform`. Advances rng one step.""",
+        (RNG, Fw("state", "(row + rows) * 4"), *ROWS),
+        of=DISCRETE,
+    ),
+    Kernel(
+        "cartpole_step",
+        """One step of 0.02 s of Gymnasium's CartPole-v1 (cart 1 kg, pole 0.1 kg, half its length 0.5 m, force 10 N, to the right when action is
+        1, to the left otherwise), explicit Euler. ended = 1 when |position| > 2.4 m or |angle| > 12 degrees afterwards, else 0. In float32, in this
+        order: t = fma((0.05 * omega) * omega, sin, force) / 1.1; a = fma(-cos, t, 9.8 * sin) / (0.5 * (4/3 - ((0.1 * cos) * cos)
+        / 1.1)); x_acc = t - ((0.05 * a) * cos) / 1.1;
+        position = fma(0.02, velocity, position); velocity = fma(0.02, x_acc, velocity); angle = fma(0.02, omega, angle); omega = fma(0.02, a, omega).""",
+        (
+            Fw("state", "(row + rows) * 4"),
+            Buffer("action", "i", "row + rows"),
+            Buffer("ended", "B", "row + rows", True),
+            *ROWS,
+        ),
+        of=DISCRETE,
     ),
 )

@@ -1,8 +1,10 @@
 # picorl's kernels as a user C module for ports built with CMake: -DUSER_C_MODULES=<this file>
 
 find_package(Python3 REQUIRED COMPONENTS Interpreter)
+# -DPICORL_ALGORITHMS="sac ppo": without the kernels that only others need.
 execute_process(
     COMMAND ${Python3_EXECUTABLE} ${CMAKE_CURRENT_LIST_DIR}/generate.py --out ${CMAKE_CURRENT_LIST_DIR}/generated
+            --algorithms "${PICORL_ALGORITHMS}"
     RESULT_VARIABLE picorl_generate_result
 )
 if(NOT picorl_generate_result EQUAL 0)

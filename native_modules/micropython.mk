@@ -2,7 +2,8 @@
 # The folder above is what USER_C_MODULES names, so that objects land in $(BUILD)/native_modules/.
 
 PICORL_DIR := $(USERMOD_DIR)
-PICORL_OUT := $(shell $(PYTHON) $(PICORL_DIR)/generate.py --out $(PICORL_DIR)/generated >&2 || echo failed)
+# PICORL_ALGORITHMS="sac ppo": without the kernels that only others need.
+PICORL_OUT := $(shell $(PYTHON) $(PICORL_DIR)/generate.py --out $(PICORL_DIR)/generated --algorithms "$(PICORL_ALGORITHMS)" >&2 || echo failed)
 ifneq ($(PICORL_OUT),)
 $(error picorl: native_modules/generate.py failed)
 endif

@@ -140,6 +140,103 @@ def losses(name, z):
     return (z.floats(1), zeros(2))
 
 
+def choices():
+    return array("i", (0, 2, 1, 1, 0, 2, 2))
+
+
+def gaussian_policy(name, z):
+    """Seven rows of two actions, of which the first two are not asked for."""
+    mean, log_std = z.floats(14), z.floats(2, 0.5)
+    if name == "policy_action":
+        return (mean, z.floats(14), log_std, array("f", (2, 0.5, 0.25, -1)), zeros(14), zeros(10), 2, 2, 5)
+    raw, old = z.floats(14), zeros(7)
+    if name == "gaussian_log_prob":
+        return (mean, raw, log_std, old, 2, 2, 5)
+    k.gaussian_log_prob(mean, raw, log_std, old, 2, 2, 5)
+    for i, x in enumerate((0, 0, 0.5, -0.5, 0, 0.25, -0.25)):
+        old[i] += x
+    rest = (z.floats(7), array("f", [0.203125]), array("f", [0.0078125]), zeros(14), z.floats(2), z.floats(3))
+    return (mean, raw, log_std, old) + rest + (2, 2, 5, 9)
+
+
+def categorical_policy(name, z):
+    """The same for three choices."""
+    logits, old = z.floats(21, 2.0), zeros(7)
+    if name == "categorical_sample":
+        return (logits, rng(), choices(), 3, 2, 5)
+    if name == "argmax":
+        return (logits, choices(), 3, 2, 5)
+    if name == "categorical_log_prob":
+        return (logits, choices(), old, 3, 2, 5)
+    k.categorical_log_prob(logits, choices(), old, 3, 2, 5)
+    for i, x in enumerate((0, 0, 0.5, -0.5, 0, 0.25, -0.25)):
+        old[i] += x
+    rest = (z.floats(7), array("f", [0.203125]), array("f", [0.0078125]), zeros(21), z.floats(3))
+    return (logits, choices(), old) + rest + (3, 2, 5, 9)
+
+
+def q_learning(name, z):
+    q = z.floats(21, 2.0)
+    if name == "epsilon_greedy":
+        return (q, array("f", [0.5]), rng(), choices(), 3, 2, 5)
+    if name == "dqn_target":
+        return (z.floats(7), array("f", z.bits(7)), q, z.floats(21), array("f", [0.9921875]), zeros(7), 3, 2, 5)
+    action, scaling = array("f", (0, 0, 0, 0, 0, -1, 0, 0, 0, 1, 0, 0.25, 0, -0.75)), array("f", (1, 1))
+    return (q, action, scaling, z.floats(7), array("f", [1]), zeros(21), z.floats(1), 3, 2, 1, 2, 5, 9)
+
+
+def supervised(name, z):
+    if name == "cross_entropy_delta":
+        return (z.floats(21, 2.0), choices(), zeros(21), z.floats(1), 3, 2, 5, 9)
+    if name == "huber_delta":
+        return (z.floats(9), z.floats(9), array("f", [0.5]), zeros(9), z.floats(1), 2, 7, 9)
+    return (z.floats(38), z.floats(38), array("f", (0.0078125, 0.90625)), 3, 35)
+
+
+def values(name, z):
+    if name == "value_delta":
+        clip = array("f", [0.203125])
+        return (z.floats(9), z.floats(9), z.floats(9), clip, zeros(9), z.floats(1), 2, 7, 9)
+    ended = bytearray((0, 0, 1, 0, 0, 2, 2, 0, 0, 0, 1, 0))
+    coeffs = array("f", (0.9921875, 0.953125))
+    return (z.floats(12), ended, z.floats(15), z.floats(12), coeffs, zeros(12), zeros(12), 3, 4)
+
+
+def statistics(name, z):
+    if name == "standardise":
+        return (z.floats(37, 3.0), 37)
+    if name == "add_squares":
+        return (z.floats(40), z.positive(1), 3, 37)
+    if name == "norm_scale":
+        return (array("f", [5.0625]), array("f", [0.5]), zeros(1))
+    if name == "scale":
+        return (z.floats(9), z.floats(1), 2, 7)
+    if name == "linear_schedule":
+        return (z.floats(2), zeros(3), 2, 5, 16)
+    x, moments = z.floats(10, 2.0), array("f", (8, 0.5, -0.25, 4, 2))
+    if name == "moments_update":
+        return (x, moments, 2, 5)
+    return (x, moments, zeros(10), 2, 1, 4)  # moments_apply, moments_restore
+
+
+def minibatches(name, z):
+    if name == "permutation":
+        return (rng(), array("i", [0] * 37), 37)
+    indices = array("i", (9, 4, 0, 2, 2, 1))
+    if name == "gather_rows":
+        return (z.floats(15), indices, zeros(15), 5, 3, 1, 5)
+    return (array("i", (7, -8, 9, 2147483647, -2147483648)), indices, array("i", [0] * 5), 5, 1, 5)
+
+
+def cartpole(name, z):
+    state = z.floats(20, 2.0)
+    for i in range(2, 20, 4):
+        state[i] *= 0.125
+    if name == "cartpole_reset":
+        return (rng(), state, 1, 4)
+    return (state, array("i", (0, 1, 0, 1, 1)), bytearray(5), 1, 4)
+
+
 def moves(name, z):
     if name == "copy_columns":
         return (z.floats(20), 4, 1, 1, z.floats(18), 3, 0, 2, 2, 4)
@@ -178,6 +275,15 @@ GROUPS = (
     (losses, ("td_target", "mse_delta", "policy_delta", "temperature_grad", "temperature", "log_temperature")),
     (moves, ("copy_columns", "copy", "fill", "accumulate", "all_finite", "crc32", "telemetry_line")),
     (pendulum, ("pendulum_reset", "pendulum_observe", "pendulum_step")),
+    (gaussian_policy, ("policy_action", "gaussian_log_prob", "ppo_gaussian_delta")),
+    (categorical_policy, ("categorical_sample", "argmax", "categorical_log_prob", "ppo_categorical_delta")),
+    (q_learning, ("epsilon_greedy", "dqn_target", "choice_delta")),
+    (supervised, ("cross_entropy_delta", "huber_delta", "sgd_delta")),
+    (values, ("value_delta", "gae")),
+    (statistics, ("standardise", "add_squares", "norm_scale", "scale")),
+    (statistics, ("linear_schedule", "moments_update", "moments_apply", "moments_restore")),
+    (minibatches, ("permutation", "gather_rows", "gather_ints")),
+    (cartpole, ("cartpole_reset", "cartpole_step")),
 )
 
 if MODE == "numbers":  # noqa: F821

@@ -86,7 +86,14 @@ def integers(kernel, r):
         "src_start": r.choice((0, 3)),
         "dst_start": r.choice((0, 2)),
         "index": r.randrange(4),
+        "n": r.choice((1, 2, 3, 17)),
+        "envs": r.choice((1, 2, 5, 16, 19)),
+        "steps": r.choice((1, 2, 9, 30)),
+        "step": r.choice((0, 1, 8, 30, 1000)),
+        "limit": r.choice((1, 2, 50)),
     }
+    if kernel.name in ("gather_rows", "moments_update", "moments_apply"):
+        values["width"] = r.choice((1, 2, 3, 16, 21))
     return {arg.name: values[arg.name] for arg in kernel.args if isinstance(arg, table.Int)}
 
 
@@ -104,6 +111,8 @@ def contents(kernel, name, n, args, r):
         return [r.getrandbits(32), r.getrandbits(32), r.choice((0, 1, 12345, 2**32 - 1, r.getrandbits(32))), 0]
     if name == "crc":
         return [r.choice((0, r.getrandbits(32)))]
+    if name == "hyper" and kernel.name == "sgd_delta":
+        return [r.choice((0.1, 1e-3)), r.choice((0.9, 0))]
     if name == "hyper":
         return [r.choice((1e-3, 3e-4)), 0.9, 0.999, r.choice((1e-7, 1e-8))]
     if name == "state" and "adam" in kernel.name:
@@ -111,6 +120,34 @@ def contents(kernel, name, n, args, r):
             return [1, 1, 0, 0]
         t = r.randint(1, 50)
         return [0.9**t, 0.999**t, 1e-3 / (1 - 0.9**t), 1 / math.sqrt(1 - 0.999**t)]
+    if name == "state" and "cartpole" in kernel.name:
+        return [r.gauss(0, (2, 1, 0.2, 1)[i % 4]) for i in range(n)]
+    if name == "action" and kernel.name == "cartpole_step":
+        return [r.randrange(2) for _ in range(n)]
+    if name == "ended":
+        return [r.choice((0, 0, 0, 0, 0, 0, 1, 2)) for _ in range(n)]
+    if name == "choice":
+        return [r.randrange(args["n"]) for _ in range(n)]
+    if name == "scaling" and kernel.name == "choice_delta":
+        return [(args["n"] - 1) / 2] * 2  # half, middle
+    if name == "action" and kernel.name == "choice_delta":
+        return [r.uniform(-1.2, 1.2) for _ in range(n)]
+    if name == "limit":
+        return [r.choice((0.5, 1))]
+    if name == "epsilon":
+        return [r.choice((0, 0.5, 1))]
+    if name in ("clip", "entropy", "max_norm"):
+        return [r.choice((0.2, 0.1, 0.01))]
+    if name == "total" and kernel.name == "norm_scale":
+        return [r.choice((0, 1e-4, 1, 200))]
+    if name == "log_std":
+        return [r.uniform(-0.7, 1) for _ in range(n)]
+    if name == "moments":
+        width = n // 2
+        count = r.choice((0, 1, 9, 1000))
+        return [count, *r.floats(width), *(count * r.uniform(0.1, 3) for _ in range(width))] if count else [0] * n
+    if name in ("src", "dst") and kernel.name == "gather_ints":
+        return [r.randint(-(2**31), 2**31 - 1) for _ in range(n)]
     if name == "state":
         return [r.uniform(-8, 8) if i % 2 else r.uniform(-math.pi, math.pi) for i in range(n)]
     if name == "v":
@@ -122,7 +159,7 @@ def contents(kernel, name, n, args, r):
     if name in ("sigma", "smoothing"):
         return [0.2, 0.25][:n]
     if name == "coeffs":
-        return [0.99, 0.2]
+        return [0.99, 0.2][:n]
     if name == "scaling":
         return [r.uniform(0.3, 3) if i < n // 2 else r.gauss(0, 1) for i in range(n)]
     if name == "not_terminated":
@@ -135,7 +172,7 @@ def contents(kernel, name, n, args, r):
     if name == "action":
         return r.floats(n, 2)
     if name == "indices":
-        return [r.randrange(args["capacity"]) for _ in range(n)]
+        return [r.randrange(args.get("capacity") or args.get("limit") or n) for _ in range(n)]
     if name == "replay_state":
         return [0] * n  # made last, by replay()
     if name == "replay_flags":
@@ -186,6 +223,8 @@ def make(name, r, **fixed):
         reference.forward(**wide)
         for key in ("out", "cache"):
             args[key] = array("f", np.asarray(wide[key], np.float32).tobytes())
+    if "old_log_prob" in args:
+        args["old_log_prob"] = old_log_prob(name, args, r)
     absent = [arg.name for arg in kernel.args if getattr(arg, "optional", False) and arg.name not in fixed]
     if absent:
         chosen = [name for name in absent if r.random() < 0.3]
@@ -194,6 +233,16 @@ def make(name, r, **fixed):
         for key in chosen:
             args[key] = None
     return args
+
+
+def old_log_prob(name, args, r):
+    """Near the log-density of today's policy, so that ratios lie on both sides of the range's ends, but none on them."""
+    now = {key: value for key, value in args.items() if key in ("mean", "raw", "log_std", "logits", "choice")}
+    wide = as_arrays(now | {"log_prob": array("f", args["old_log_prob"])})
+    size = args["act_size" if "mean" in args else "n"]
+    density = reference.gaussian_log_prob if "mean" in args else reference.categorical_log_prob
+    density(**wide, **{"act_size" if "mean" in args else "n": size}, row=0, rows=args["row"] + args["rows"])
+    return array("f", [x + r.choice((-0.5, -0.003, 0, 0.003, 0.5)) for x in wide["log_prob"]])
 
 
 def as_arrays(args):

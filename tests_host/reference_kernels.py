@@ -129,7 +129,7 @@ def backward(layout, params, x, out, cache, d_out, grad, d_x, row, rows):
     grads = split(layout, grad) if grad is not None else None
     xs, at = [rows_of(x, layout[1], row, rows)], 0
     for w, _, _ in layers[:-1]:
-        xs.append(cache[at : at + rows * w.shape[1]].reshape(rows, -1))
+        xs.append(cache[at : at + rows * w.shape[1]].reshape(rows, w.shape[1]))
         at += rows * w.shape[1]
     ys = [*xs[1:], rows_of(out, layout[-2], row, rows)]
     deltas = [*xs[1:], rows_of(d_out, layout[-2], row, rows)]
@@ -361,6 +361,37 @@ def log_temperature(coeffs, log_alpha):
     log_alpha[0] = np.log(coeffs[1])
 
 
+# --- values of discrete actions ---
+
+
+def epsilon_greedy(q, epsilon, rng, choice, n, row, rows):
+    for r, values in enumerate(rows_of(q, n, row, rows), row):
+        a, b = block(rng, r)
+        choice[r] = b * n >> 32 if (a >> 8) / 2**24 < epsilon[0] else values.tolist().index(max(values))
+    advance(rng)
+
+
+def dqn_target(reward, not_terminated, q_select, q_value, coeffs, target, n, row, rows):
+    for r in range(row, row + rows):
+        best = np.argmax(q_select[r * n : (r + 1) * n])
+        target[r] = reward[r] + coeffs[0] * not_terminated[r] * q_value[r * n + best]
+
+
+def huber(error, limit):
+    return np.where(np.abs(error) <= limit, error**2 / 2, limit * (np.abs(error) - limit / 2))
+
+
+def choice_delta(q, action, scaling, target, limit, d_q, loss, n, width, column, row, rows, batch):
+    loss[0] = loss[0] if row else 0
+    for r in range(row, row + rows):
+        choice = np.floor(scaling[0] * action[r * width + column] + scaling[1] + 0.5)
+        choice = int(np.clip(choice, 0, n - 1))
+        error = q[r * n + choice] - target[r]
+        d_q[r * n : (r + 1) * n] = 0
+        d_q[r * n + choice] = np.sign(error) * min(abs(error), limit[0]) / batch
+        loss[0] += huber(error, limit[0])
+
+
 # --- moving numbers ---
 
 
@@ -408,6 +439,216 @@ def crc32(data, crc):
     crc[0] = zlib.crc32(data, int(crc[0]))
 
 
+# --- on-policy algorithms ---
+
+
+def policy_action(mean, noise, log_std, scaling, raw, action, act_size, row, rows):
+    u = rows_of(mean, act_size, row, rows) + np.exp(log_std[:act_size]) * rows_of(noise, act_size, row, rows)
+    rows_of(raw, act_size, row, rows)[...] = u
+    rows_of(action, act_size, 0, rows)[...] = to_environment(scaling, np.clip(u, -1, 1), act_size)
+
+
+def normal_log_prob(mean, raw, log_std):
+    """The log-density of raw (rows, act_size) under independent normal distributions."""
+    std = np.exp(log_std)
+    return np.log(np.exp(-(((raw - mean) / std) ** 2) / 2) / (std * np.sqrt(2 * np.pi))).sum(axis=1)
+
+
+def gaussian_log_prob(mean, raw, log_std, log_prob, act_size, row, rows):
+    m, u = rows_of(mean, act_size, row, rows), rows_of(raw, act_size, row, rows)
+    log_prob[row : row + rows] = normal_log_prob(m, u, log_std[:act_size])
+
+
+def ppo_objective(log_prob, old_log_prob, advantage, e):
+    """What PPO maximises, one number for each row (Schulman et al. 2017, eq. 7)."""
+    ratio = np.exp(log_prob - old_log_prob)
+    return np.minimum(ratio * advantage, np.clip(ratio, 1 - e, 1 + e) * advantage)
+
+
+def ppo_rows(log_prob, old_log_prob, advantage, e, stats, row, batch):
+    """The gradient of minus the mean objective at each log_prob; gathers stats."""
+    if row == 0:
+        stats[:3] = 0
+    gradient = np.zeros(len(log_prob))
+    for k, (new, old, a) in enumerate(zip(log_prob, old_log_prob[row:], advantage[row:], strict=False)):
+        ratio = np.exp(new - old)
+        free = ratio <= 1 + e if a >= 0 else ratio >= 1 - e
+        gradient[k] = -a * ratio / batch if free else 0
+        stats[0] -= ppo_objective(new, old, a, e)
+        stats[1] += ratio - 1 - np.log(ratio)
+        stats[2] += abs(ratio - 1) > e
+    return gradient
+
+
+def ppo_gaussian_delta(
+    mean, raw, log_std, old_log_prob, advantage, clip, entropy, d_mean, d_log_std, stats, act_size, row, rows, batch
+):  # fmt: skip
+    m, u, log_std = rows_of(mean, act_size, row, rows), rows_of(raw, act_size, row, rows), log_std[:act_size]
+    g = ppo_rows(normal_log_prob(m, u, log_std), old_log_prob, advantage, clip[0], stats, row, batch)
+    variance = np.exp(2 * log_std)
+    rows_of(d_mean, act_size, row, rows)[...] = g[:, None] * (u - m) / variance
+    d_log_std[:act_size] += (g[:, None] * ((u - m) ** 2 / variance - 1)).sum(axis=0) - entropy[0] * rows / batch
+
+
+def probabilities(logits):
+    e = np.exp(logits)
+    return e / e.sum(axis=-1, keepdims=True)
+
+
+def categorical_sample(logits, rng, choice, n, row, rows):
+    for r, p in enumerate(probabilities(rows_of(logits, n, row, rows)), row):
+        u = (block(rng, r)[0] >> 8) / 2**24
+        choice[r] = min(np.searchsorted(np.cumsum(p), u, side="right"), n - 1)
+    advance(rng)
+
+
+def argmax(x, choice, n, row, rows):
+    for r, values in enumerate(rows_of(x, n, row, rows), row):
+        choice[r] = values.tolist().index(max(values))
+
+
+def categorical_log_prob(logits, choice, log_prob, n, row, rows):
+    for r, p in enumerate(probabilities(rows_of(logits, n, row, rows)), row):
+        log_prob[r] = np.log(p[choice[r]])
+
+
+def ppo_categorical_delta(
+    logits, choice, old_log_prob, advantage, clip, entropy, d_logits, stats, n, row, rows, batch
+):  # fmt: skip
+    log_prob = np.zeros(row + rows)
+    categorical_log_prob(logits, choice, log_prob, n, row, rows)
+    g = ppo_rows(log_prob[row:], old_log_prob, advantage, clip[0], stats, row, batch)
+    p = probabilities(rows_of(logits, n, row, rows))
+    chosen = np.eye(n)[choice[row : row + rows]]
+    d_entropy = -p * (np.log(p) - (p * np.log(p)).sum(axis=1, keepdims=True))
+    rows_of(d_logits, n, row, rows)[...] = g[:, None] * (chosen - p) - entropy[0] / batch * d_entropy
+
+
+def value_delta(value, target, old_value, clip, d_value, loss, row, rows, batch):
+    loss[0] = loss[0] if row else 0
+    for r in range(row, row + rows):
+        square, d = (value[r] - target[r]) ** 2, (value[r] - target[r]) / batch
+        if old_value is not None and abs(value[r] - old_value[r]) > clip[0]:
+            other = (old_value[r] + np.sign(value[r] - old_value[r]) * clip[0] - target[r]) ** 2
+            square, d = max(square, other), 0 if other > square else d
+        d_value[r] = d
+        loss[0] += square
+
+
+def gae(reward, ended, value, final_value, coeffs, advantage, target, envs, steps):
+    gamma, decay = coeffs[0], coeffs[0] * coeffs[1]
+    reward, ended, final_value = (rows_of(x, envs, 0, steps) for x in (reward, ended, final_value))
+    value = rows_of(value, envs, 0, steps + 1)
+    for e in range(envs):
+        for t in range(steps):
+            total, weight = 0, 1
+            for k in range(t, steps):  # the sum of deltas to the end of the episode or of the rollout
+                next_value = {0: value[k + 1, e], 1: 0, 2: final_value[k, e]}[ended[k, e]]
+                total += weight * (reward[k, e] + gamma * next_value - value[k, e])
+                weight *= decay
+                if ended[k, e]:
+                    break
+            rows_of(advantage, envs, 0, steps)[t, e] = total
+            rows_of(target, envs, 0, steps)[t, e] = total + value[t, e]
+
+
+def standardise(x, count):
+    if count > 1:
+        part = x[:count]
+        part[...] = (part - part.mean()) / (part.std() + 1e-8)
+
+
+def permutation(rng, indices, count):
+    order = list(range(count))
+    for k in range(count - 1):
+        i = count - 1 - k
+        j = block(rng, k // 2)[k % 2] * (i + 1) >> 32
+        order[i], order[j] = order[j], order[i]
+    indices[:count] = order
+    advance(rng)
+
+
+def gather_rows(src, indices, dst, limit, width, start, count):
+    for k in range(count):
+        dst[k * width : (k + 1) * width] = src[indices[start + k] * width :][:width]
+
+
+def gather_ints(src, indices, dst, limit, start, count):
+    for k in range(count):
+        dst[k] = src[indices[start + k]]
+
+
+def add_squares(x, total, start, count):
+    total[0] += np.linalg.norm(x[start : start + count]) ** 2
+
+
+def norm_scale(total, max_norm, scale):
+    norm = total[0] ** 0.5
+    scale[0] = 1 if norm <= max_norm[0] else max_norm[0] / (norm + 1e-6)
+
+
+def scale(x, factor, start, count):
+    x[start : start + count] *= factor[0]
+
+
+def linear_schedule(ends, out, index, step, steps):
+    out[index] = np.interp(step, (0, steps), ends[:2])
+
+
+def moments_update(x, moments, width, rows):
+    """By the formulas for merging two sets of data (Chan et al. 1979): `moments`, and all new rows at once."""
+    new = rows_of(x, width, 0, rows)
+    new = new[np.isfinite(new).all(axis=1)][: int(2**24 - moments[0])]
+    if len(new):
+        n, m = moments[0], len(new)
+        apart = new.mean(axis=0) - moments[1 : width + 1]
+        moments[width + 1 : 2 * width + 1] += new.var(axis=0) * m + apart**2 * n * m / (n + m)
+        moments[1 : width + 1] += apart * m / (n + m)
+        moments[0] += m
+
+
+def moments_apply(x, moments, out, width, row, rows):
+    y = rows_of(x, width, row, rows)
+    if moments[0]:
+        std = np.sqrt(moments[width + 1 : 2 * width + 1] / moments[0] + 1e-8)
+        y = np.clip((y - moments[1 : width + 1]) / std, -10, 10)
+    rows_of(out, width, row, rows)[...] = y
+
+
+def moments_restore(x, moments, out, width, row, rows):
+    y = rows_of(x, width, row, rows)
+    if moments[0]:
+        y = y * np.sqrt(moments[width + 1 : 2 * width + 1] / moments[0] + 1e-8) + moments[1 : width + 1]
+    rows_of(out, width, row, rows)[...] = y
+
+
+# --- supervised learning ---
+
+
+def huber_delta(q, target, limit, d_q, loss, row, rows, batch):
+    loss[0] = loss[0] if row else 0
+    for r in range(row, row + rows):
+        error = q[r] - target[r]
+        d_q[r] = np.sign(error) * min(abs(error), limit[0]) / batch
+        loss[0] += huber(error, limit[0])
+
+
+def cross_entropy_delta(logits, choice, d_logits, loss, n, row, rows, batch):
+    p = probabilities(rows_of(logits, n, row, rows))
+    chosen = np.eye(n)[choice[row : row + rows]]
+    rows_of(d_logits, n, row, rows)[...] = (p - chosen) / batch
+    loss[0] = (loss[0] if row else 0) - np.log((p * chosen).sum(axis=1)).sum()
+
+
+def sgd_delta(grad, velocity, hyper, start, count):
+    span = slice(start, start + count)
+    step = grad[span].copy()
+    if velocity is not None:
+        step += hyper[1] * velocity[span]
+        velocity[span] = step
+    grad[span] = hyper[0] * step
+
+
 # --- environments ---
 
 
@@ -438,3 +679,25 @@ def pendulum_step(state, action, obs, reward, row, rows):
             angle += TWO_PI
         state[2 * r : 2 * r + 2] = angle, velocity
     pendulum_observe(state, obs, row, rows)
+
+
+def cartpole_reset(rng, state, row, rows):
+    for r in range(row, row + rows):
+        words = [*block(rng, 2 * r), *block(rng, 2 * r + 1)]
+        state[4 * r : 4 * r + 4] = [0.05 * unit(word) for word in words]
+    advance(rng)
+
+
+def cartpole_step(state, action, ended, row, rows):
+    """Barto, Sutton and Anderson 1983 without friction, corrected as by Florian 2007, in Gymnasium's units."""
+    gravity, cart, pole, half, dt = 9.8, 1.0, 0.1, 0.5, 0.02
+    for r in range(row, row + rows):
+        x, v, angle, omega = state[4 * r : 4 * r + 4]
+        force = 10 if action[r] == 1 else -10
+        push = (force + pole * half * omega**2 * np.sin(angle)) / (cart + pole)
+        inertia = half * (4 / 3 - pole * np.cos(angle) ** 2 / (cart + pole))
+        turn = (gravity * np.sin(angle) - np.cos(angle) * push) / inertia
+        x_acc = push - pole * half * turn * np.cos(angle) / (cart + pole)
+        x, v, angle, omega = x + dt * v, v + dt * x_acc, angle + dt * omega, omega + dt * turn
+        state[4 * r : 4 * r + 4] = x, v, angle, omega
+        ended[r] = abs(x) > 2.4 or abs(angle) > 12 * np.pi / 180

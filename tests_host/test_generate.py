@@ -156,3 +156,61 @@ def test_no_buffer_stays_exported(kernel):
     for value in args.values():
         if isinstance(value, (array, bytearray)):
             value.append(0)
+
+
+def test_a_build_for_some_algorithms_has_their_kernels_only(tmp_path):
+    generate.main(["--out", str(tmp_path), "--algorithms", "ppo"])
+    wanted = {kernel.name for kernel in table.KERNELS if "ppo" in kernel.of}
+    text = (tmp_path / "user_module.c").read_text()
+    found = set(re.findall(r"MP_QSTR_(\w+)\), MP_ROM_PTR\(&py_", text)) - set(EXTRAS)
+    assert found == wanted and "gae" in found and "forward" in found and "replay_sample" not in found
+    header = (tmp_path / "kernels.h").read_text()
+    assert "#define PICORL_LINKAGE_replay_sample static __attribute__((unused))\n" in header
+    assert "#define PICORL_LINKAGE_gae\n" in header
+
+
+def test_unknown_algorithms_are_named(tmp_path):
+    with pytest.raises(SystemExit, match="algorithms: a2c, must be of sac, td3, ppo, dqn, supervised"):
+        generate.main(["--out", str(tmp_path / "none"), "--algorithms", "sac a2c"])
+    assert not (tmp_path / "none").exists()
+
+
+def test_every_algorithm_trains_with_the_kernels_that_the_table_says_it_needs(monkeypatch):
+    """What an agent calls beyond them would be missing in a build for it alone."""
+    import picorl
+    from picorl.envs import CartPole, Pendulum
+
+    for name in table.ALGORITHMS:
+        allowed = {kernel.name for kernel in table.KERNELS if name in kernel.of}
+
+        class Only:
+            def __getattr__(self, attribute, allowed=allowed, real=picorl.kernels.backend):
+                if attribute in NAMES and attribute not in allowed:
+                    raise AttributeError(attribute)
+                return getattr(real, attribute)
+
+        monkeypatch.setattr(picorl.kernels, "backend", Only())
+        for make_env in (Pendulum, CartPole):
+            if name in ("sac", "td3") and make_env is CartPole or name == "dqn" and make_env is Pendulum:
+                continue
+            env = make_env(seed=0)
+            rows = dict(rollout_steps=16) if name == "ppo" else dict(replay_capacity=100, warmup_steps=10)
+            agent = getattr(picorl, name.upper())(env, hidden=(4,), batch_size=8, **rows)
+            list(picorl.train(agent, env, 40, evaluate_every=20, evaluate_episodes=1))
+            assert agent.updates
+        monkeypatch.undo()
+
+
+def test_an_algorithm_without_its_kernels_says_so(monkeypatch):
+    import picorl
+    from picorl.envs import Pendulum
+
+    class Without:
+        def __getattr__(self, attribute, real=picorl.kernels.backend):
+            if attribute == "gae":
+                raise AttributeError(attribute)
+            return getattr(real, attribute)
+
+    monkeypatch.setattr(picorl.kernels, "backend", Without())
+    with pytest.raises(ImportError, match="PPO needs the kernel gae, which this .* was built without"):
+        picorl.PPO(Pendulum())

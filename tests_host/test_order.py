@@ -5,6 +5,7 @@ from array import array
 import kernels as table
 import numpy as np
 import pytest
+import reference_kernels as reference
 from backends import MODULES
 from kernel_cases import Random, dense, make, shape
 
@@ -182,3 +183,317 @@ def test_deterministic_action(c):
     module.deterministic_action(*args.values())
     u = np.clip(fma(w["sigma"][0], w["noise"], w["mu"]), F(-1), F(1))
     assert bytes(args["action"]) == fma(w["scaling"][:5], u, w["scaling"][5:]).tobytes()
+
+
+# --- on-policy algorithms: exp, log, sin and cos are the kernels' own, taken from where they stand alone ------------
+
+
+def exp(module, x):
+    out = np.empty(np.shape(x), F)
+    coeffs = array("f", [0, 0])
+    for i, value in np.ndenumerate(x):
+        module.temperature(array("f", [value]), coeffs)
+        out[i] = coeffs[1]
+    return out
+
+
+def log(module, x):
+    out = np.empty(np.shape(x), F)
+    result = array("f", [0])
+    for i, value in np.ndenumerate(x):
+        module.log_temperature(array("f", [0, value]), result)
+        out[i] = result[0]
+    return out
+
+
+def in_order(terms, total=0):
+    total = F(total)
+    for term in terms:
+        total = total + term
+    return total
+
+
+def tree(fma, x, squares):
+    lanes = np.zeros(16, F)
+    for i, value in enumerate(x):
+        lanes[i % 16] = fma(value, value, lanes[i % 16]) if squares else lanes[i % 16] + value
+    for half in (8, 4, 2, 1):
+        lanes[:half] += lanes[half : 2 * half]
+    return lanes[0]
+
+
+ROWS, BATCH = 21, 24
+LOG_2_PI_HALF = F(np.log(2 * np.pi) / 2)
+
+
+def on_policy(name, size, **fixed):
+    args = make(name, Random(f"{name} {size}"), row=0, rows=ROWS, batch=BATCH, act_size=size, n=size, **fixed)
+    wide = single(args)
+    for key in ("mean", "raw", "noise", "logits"):
+        if key in wide:
+            wide[key] = wide[key].reshape(ROWS, size)
+    return args, wide
+
+
+@pytest.mark.parametrize("size", [1, 3, 18])
+def test_policy_action(c, size):
+    module, fma = c
+    args, w = on_policy("policy_action", size)
+    module.policy_action(*args.values())
+    raw = fma(exp(module, w["log_std"]), w["noise"], w["mean"])
+    assert bytes(args["raw"]) == raw.tobytes()
+    half, middle = w["scaling"].reshape(2, size)
+    assert bytes(args["action"]) == fma(half, np.clip(raw, F(-1), F(1)), middle).tobytes()
+
+
+def gaussian(module, w):
+    inverse_std = exp(module, -w["log_std"])
+    z = (w["raw"] - w["mean"]) * inverse_std
+    terms = (F(-0.5) * (z * z) - w["log_std"]) - LOG_2_PI_HALF
+    return z, inverse_std, in_order(terms.T, np.zeros(ROWS))
+
+
+@pytest.mark.parametrize("size", [1, 3, 18])
+def test_gaussian_log_prob(c, size):
+    module, _ = c
+    args, w = on_policy("gaussian_log_prob", size)
+    module.gaussian_log_prob(*args.values())
+    assert bytes(args["log_prob"]) == gaussian(module, w)[2].astype(F).tobytes()
+
+
+def surrogate(module, w, log_prob):
+    """g for each row, and stats."""
+    low, high, s, a = F(1) - w["clip"][0], F(1) + w["clip"][0], F(1) / F(BATCH), w["advantage"]
+    change = log_prob - w["old_log_prob"]
+    ratio = exp(module, change)
+    g = -((a * ratio) * s)
+    g[((a >= 0) & (ratio > high)) | ((a < 0) & (ratio < low))] = 0
+    terms = (
+        -np.minimum(a * ratio, a * np.clip(ratio, low, high)),
+        (ratio - F(1)) - change,
+        (ratio > high) | (ratio < low),
+    )
+    return g, s, np.array([in_order(t.astype(F)) for t in terms], F)
+
+
+@pytest.mark.parametrize("size", [1, 3, 18])
+def test_ppo_gaussian_delta(c, size):
+    module, fma = c
+    args, w = on_policy("ppo_gaussian_delta", size)
+    module.ppo_gaussian_delta(*args.values())
+    z, inverse_std, log_prob = gaussian(module, w)
+    g, s, stats = surrogate(module, w, log_prob)
+    assert 0 < stats[2] < ROWS
+    assert bytes(args["stats"]) == stats.tobytes()
+    g = g[:, None]
+    assert bytes(args["d_mean"]) == ((g * z) * inverse_std).tobytes()
+    terms = fma(g, fma(z, z, F(-1)), -(w["entropy"][0] * s))
+    for j in range(size):
+        assert args["d_log_std"][j] == in_order(terms[:, j], w["d_log_std"][j])
+
+
+def softmax(module, logits):
+    largest = logits.max(axis=1)
+    e = exp(module, logits - largest[:, None])
+    return largest, e, in_order(e.T, np.zeros(len(e))).astype(F)
+
+
+@pytest.mark.parametrize("size", [1, 3, 18])
+def test_categorical_sample(c, size):
+    module, _ = c
+    args, w = on_policy("categorical_sample", size)
+    step = list(args["rng"])
+    module.categorical_sample(*args.values())
+    _, e, total = softmax(module, w["logits"])
+    for r in range(ROWS):
+        word = reference.block(step, r)[0]
+        sums = np.add.accumulate(e[r])
+        below = F(word >> 8) * F(2**-24) * total[r] < sums
+        assert args["choice"][r] == (below.argmax() if below.any() else size - 1)
+
+
+@pytest.mark.parametrize("size", [1, 3, 18])
+def test_ppo_categorical_delta(c, size):
+    module, fma = c
+    args, w = on_policy("ppo_categorical_delta", size)
+    chosen = np.array(args["choice"])[:, None] == np.arange(size)
+    module.ppo_categorical_delta(*args.values())
+    largest, _, total = softmax(module, w["logits"])
+    l = (w["logits"] - largest[:, None]) - log(module, total)[:, None]  # noqa: E741
+    log_prob = array("f", [0] * ROWS)
+    module.categorical_log_prob(args["logits"], args["choice"], log_prob, size, 0, ROWS)
+    assert bytes(log_prob) == l[chosen].tobytes()
+    g, s, stats = surrogate(module, w, l[chosen])
+    assert bytes(args["stats"]) == stats.tobytes()
+    p, h, g = exp(module, l), np.zeros(ROWS, F), g[:, None]
+    for k in range(size):
+        h = fma(p[:, k], l[:, k], h)
+    wanted = (np.where(chosen, g, F(0)) - g * p) + (w["entropy"][0] * s) * (p * (l - h[:, None]))
+    assert bytes(args["d_logits"]) == wanted.tobytes()
+
+
+@pytest.mark.parametrize("size", [1, 3, 18])
+def test_q_learning(c, size):
+    module, fma = c
+    args, w = on_policy("dqn_target", size)
+    module.dqn_target(*args.values())
+    best = w["q_select"].reshape(ROWS, size).argmax(axis=1)
+    q = w["q_value"].reshape(ROWS, size)[np.arange(ROWS), best]
+    assert bytes(args["target"]) == fma(w["coeffs"][0] * w["not_terminated"], q, w["reward"]).tobytes()
+
+    args, w = on_policy("choice_delta", size)
+    module.choice_delta(*args.values())
+    a = w["action"].reshape(ROWS, -1)[:, args["column"]]
+    choice = np.clip(np.floor(fma(w["scaling"][0], a, w["scaling"][1]) + F(0.5)), 0, size - 1)
+    chosen, limit = choice[:, None] == np.arange(size), w["limit"][0]
+    e = w["q"].reshape(ROWS, size)[chosen] - w["target"]
+    clipped = np.clip(e, -limit, limit)
+    d_q = np.where(chosen, (clipped * (F(1) / F(BATCH)))[:, None], F(0))
+    assert bytes(args["d_q"]) == d_q.tobytes()
+    assert args["loss"][0] == in_order((F(0.5) * clipped) * clipped + (np.abs(e) - np.abs(clipped)) * limit)
+
+
+@pytest.mark.parametrize("size", [1, 3, 18])
+def test_supervised_losses(c, size):
+    module, _ = c
+    args, w = on_policy("cross_entropy_delta", size)
+    chosen = np.array(args["choice"])[:, None] == np.arange(size)
+    module.cross_entropy_delta(*args.values())
+    largest, _, total = softmax(module, w["logits"])
+    l = (w["logits"] - largest[:, None]) - log(module, total)[:, None]  # noqa: E741
+    share = F(1) / F(BATCH)
+    assert bytes(args["d_logits"]) == ((exp(module, l) - np.where(chosen, F(1), F(0))) * share).tobytes()
+    assert args["loss"][0] == in_order(-l[chosen])
+
+    args, w = on_policy("huber_delta", size)
+    module.huber_delta(*args.values())
+    e, limit = w["q"] - w["target"], w["limit"][0]
+    clipped = np.clip(e, -limit, limit)
+    assert 0 < (e == clipped).sum() < ROWS
+    assert bytes(args["d_q"]) == (clipped * share).tobytes()
+    assert args["loss"][0] == in_order((F(0.5) * clipped) * clipped + (np.abs(e) - np.abs(clipped)) * limit)
+
+
+@pytest.mark.parametrize("momentum", [True, False])
+def test_sgd_delta(c, momentum):
+    module, fma = c
+    given = {} if momentum else {"velocity": None}
+    args = make("sgd_delta", Random(3), start=3, count=101, **given)
+    if momentum:
+        args["velocity"] = array("f", Random(4).floats(104))
+        args["velocity"][9], args["hyper"] = 3e-39, array("f", (0.1, 0.9))
+        args["velocity"][7] = 0
+    args["grad"][7] = 3e-39
+    w = single(args)
+    module.sgd_delta(*args.values())
+    step = flush(w["grad"][3:])
+    if momentum:
+        step = w["velocity"][3:] = flush(fma(w["hyper"][1], w["velocity"][3:], step))
+        assert bytes(args["velocity"]) == w["velocity"].tobytes()
+    w["grad"][3:] = w["hyper"][0] * step
+    assert bytes(args["grad"]) == w["grad"].tobytes() and args["grad"][7] == 0
+
+
+@pytest.mark.parametrize("clipped", [False, True])
+def test_value_delta(c, clipped):
+    module, _ = c
+    old = array("f", Random(7).floats(ROWS)) if clipped else None
+    args, w = on_policy("value_delta", 1, old_value=old)
+    module.value_delta(*args.values())
+    error = w["value"] - w["target"]
+    square, d = error * error, error * (F(1) / F(BATCH))
+    if clipped:
+        change, clip = w["value"] - w["old_value"], w["clip"][0]
+        other = (w["old_value"] + np.clip(change, -clip, clip)) - w["target"]
+        worse = (np.abs(change) > clip) & (other * other > square)
+        assert 0 < worse.sum() < ROWS
+        square, d = np.where(worse, other * other, square), np.where(worse, F(0), d)
+    assert bytes(args["d_value"]) == d.tobytes()
+    assert args["loss"][0] == in_order(square)
+
+
+@pytest.mark.parametrize("envs", [1, 5, 18])
+def test_gae(c, envs):
+    module, fma = c
+    args = make("gae", Random(envs), envs=envs, steps=20)
+    w = single(args)
+    module.gae(*args.values())
+    gamma, decay = w["coeffs"][0], w["coeffs"][0] * w["coeffs"][1]
+    reward, final, ended = (np.array(args[k]).reshape(20, envs) for k in ("reward", "final_value", "ended"))
+    value, after = w["value"].reshape(21, envs), np.zeros(envs, F)
+    advantage = np.empty((20, envs), F)
+    for t in reversed(range(20)):
+        following = np.select([ended[t] == 0, ended[t] == 1], [value[t + 1], F(0)], final[t])
+        delta = fma(gamma, following, reward[t]) - value[t]
+        after = advantage[t] = np.where(ended[t] == 0, fma(decay, after, delta), delta)
+    assert bytes(args["advantage"]) == advantage.tobytes()
+    assert bytes(args["target"]) == (advantage + value[:20]).tobytes()
+
+
+@pytest.mark.parametrize("count", [2, 15, 16, 17, 100, 256])
+def test_standardise_and_norms(c, count):
+    module, fma = c
+    args = make("standardise", Random(count), count=count)
+    x = np.array(args["x"], F)
+    total = array("f", [0.75])
+    module.add_squares(args["x"], total, 1, count - 1)
+    assert total[0] == F(0.75) + tree(fma, x[1:], True)
+    factor = array("f", [0])
+    module.norm_scale(total, array("f", [0.125]), factor)
+    assert factor[0] == F(0.125) / (np.sqrt(F(total[0])) + F(1e-6))
+    scaled = args["x"][:]
+    module.scale(scaled, factor, 1, count - 1)
+    assert bytes(scaled[1:]) == (x[1:] * F(factor[0])).tobytes()
+    module.standardise(*args.values())
+    share = F(1) / F(count)
+    for _ in range(2):
+        x = x - tree(fma, x, False) * share
+    deviation = np.sqrt(tree(fma, x, True) * share) + F(1e-8)
+    assert bytes(args["x"]) == (x / deviation).tobytes()
+
+
+def test_linear_schedule(c):
+    module, fma = c
+    ends, out = np.array([3e-4, 1e-5], F), array("f", [0])
+    for step in range(12):
+        module.linear_schedule(array("f", ends), out, 0, step, 7)
+        assert out[0] == fma(F(min(step, 7)) / F(7), ends[1] - ends[0], ends[0])
+
+
+@pytest.mark.parametrize("width", [1, 3, 18])
+def test_moments(c, width):
+    module, fma = c
+    r = Random(width)
+    x = np.array(r.floats(50 * width), F).reshape(50, width)
+    moments = array("f", [0] * (1 + 2 * width))
+    module.moments_update(array("f", x.tobytes()), moments, width, 50)
+    mean, total = np.zeros((2, width), F)
+    for n, row in enumerate(x, 1):
+        d = row - mean
+        mean = fma(d, F(1) / F(n), mean)
+        total = fma(d, row - mean, total)
+    assert bytes(moments) == np.array([50, *mean, *total], F).tobytes()
+    out = array("f", bytes(4 * 50 * width))
+    module.moments_apply(array("f", x.tobytes()), moments, out, width, 0, 50)
+    y = (x - mean) / np.sqrt(total / F(50) + F(1e-8))
+    assert bytes(out) == np.clip(y, F(-10), F(10)).tobytes()
+    module.moments_restore(array("f", x.tobytes()), moments, out, width, 0, 50)
+    assert bytes(out) == fma(x, np.sqrt(total / F(50) + F(1e-8)), mean).tobytes()
+
+
+def test_cartpole_step(c):
+    module, fma = c
+    args = make("cartpole_step", Random(1), row=0, rows=ROWS)
+    x, v, angle, omega = np.array(args["state"], F).reshape(ROWS, 4).T
+    obs = array("f", [0] * (3 * ROWS))
+    module.pendulum_observe(array("f", np.stack([angle, omega], 1).tobytes()), obs, 0, ROWS)
+    cosine, sine, _ = np.array(obs, F).reshape(ROWS, 3).T
+    module.cartpole_step(*args.values())
+    force = np.where(np.array(args["action"]) == 1, F(10), F(-10))
+    t = fma((F(0.05) * omega) * omega, sine, force) / F(1.1)
+    a = fma(-cosine, t, F(9.8) * sine) / (F(0.5) * (F(4 / 3) - ((F(0.1) * cosine) * cosine) / F(1.1)))
+    x_acc = t - ((F(0.05) * a) * cosine) / F(1.1)
+    x, angle, dt = fma(F(0.02), v, x), fma(F(0.02), omega, angle), F(0.02)
+    after = np.stack([x, fma(dt, x_acc, v), angle, fma(dt, a, omega)], 1)
+    assert bytes(args["state"]) == after.tobytes()
+    assert list(args["ended"]) == ((np.abs(x) > F(2.4)) | (np.abs(angle) > F(np.radians(12)))).tolist()

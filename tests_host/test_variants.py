@@ -185,6 +185,8 @@ def test_arrays_are_the_same_at_every_width(scalars, count, start):
     assert_same_bits(scalars, "adam", [params, small, m, v, hyper, state, *span])
     assert_same_bits(scalars, "adam_delta", [small, m, v, hyper, state, *span])
     assert_same_bits(scalars, "apply_delta", [params, small, *span])
+    for velocity in m, np.roll(small, 1), None:
+        assert_same_bits(scalars, "sgd_delta", [small, velocity, hyper[:2], *span])
     assert_same_bits(scalars, "polyak", [params, small, np.array([0.005], np.float32), *span])
     assert_same_bits(scalars, "uniform", [numbers.rng(), params, count])
     assert_same_bits(scalars, "normal", [numbers.rng(), params, count])
@@ -265,6 +267,106 @@ def test_pendulum_is_the_same_at_every_width(scalars, rows):
         args = [state, numbers.floats(n, scale=2), obs, reward, 1, rows]
         assert_same_bits(scalars, "pendulum_step", args)
         _picorl.pendulum_step(*args)
+
+
+@pytest.mark.parametrize("size", [1, 2, 3, 17])
+@pytest.mark.parametrize("rows", [1, 2, 7, 16, 33, 100])
+def test_on_policy_kernels_are_the_same_at_every_width(scalars, size, rows):
+    numbers = Numbers(rows * size)
+    row = numbers.integer(0, 3)
+    n, batch = row + rows, row + rows + 1
+    span = [size, row, rows]
+    mean, noise, raw, action = (numbers.floats(n, size) for _ in range(4))
+    log_std, scaling = numbers.floats(size, scale=0.5), numbers.positive(2 * size)
+    old, advantage, log_prob, value, target = (numbers.floats(n) for _ in range(5))
+    clip, entropy, stats = np.array([0.2], np.float32), np.array([0.01], np.float32), numbers.floats(3)
+    choice = numbers.generator.integers(0, size, n, dtype=np.int32)
+
+    assert_same_bits(scalars, "policy_action", [mean, noise, log_std, scaling, raw, action, *span])
+    assert_same_bits(scalars, "gaussian_log_prob", [mean, raw, log_std, log_prob, *span])
+    _picorl.gaussian_log_prob(mean, raw, log_std, log_prob, *span)
+    ppo = [log_prob + 0.2 * old, advantage, clip, entropy, raw.copy()]
+    assert_same_bits(scalars, "ppo_gaussian_delta", [mean, raw, log_std, *ppo, log_std.copy(), stats, *span, batch])
+    assert_same_bits(scalars, "categorical_sample", [mean, numbers.rng(), choice, *span])
+    assert_same_bits(scalars, "argmax", [np.round(mean), choice, *span])
+    assert_same_bits(scalars, "categorical_log_prob", [mean, choice, log_prob, *span])
+    _picorl.categorical_log_prob(mean, choice, log_prob, *span)
+    ppo[0] = log_prob + 0.2 * old
+    assert_same_bits(scalars, "ppo_categorical_delta", [mean, choice, *ppo, stats, *span, batch])
+    for epsilon in 0, 0.5, 1:
+        args = [np.round(mean), np.array([epsilon], np.float32), numbers.rng(), choice, *span]
+        assert_same_bits(scalars, "epsilon_greedy", args)
+    going_on = numbers.generator.integers(0, 2, n).astype(np.float32)
+    args = [advantage, going_on, np.round(mean), raw, np.array([0.99], np.float32), target.copy()]
+    assert_same_bits(scalars, "dqn_target", [*args, *span])
+    half = np.array([(size - 1) / 2] * 2, np.float32)
+    args = [mean, numbers.floats(n, 3), half, target, clip, raw.copy(), numbers.floats(1), size, 3, 1, row, rows, batch]
+    assert_same_bits(scalars, "choice_delta", args)
+    assert_same_bits(scalars, "cross_entropy_delta", [mean, choice, raw.copy(), numbers.floats(1), *span, batch])
+    assert_same_bits(scalars, "huber_delta", [value, target, clip, old.copy(), numbers.floats(1), row, rows, batch])
+    for before in value + 0.3 * old, None:
+        args = [value, target, before, clip, numbers.floats(n), numbers.floats(1), row, rows, batch]
+        assert_same_bits(scalars, "value_delta", args)
+
+
+@pytest.mark.parametrize("envs", [1, 2, 5, 16, 19])
+@pytest.mark.parametrize("steps", [1, 2, 40])
+def test_gae_is_the_same_at_every_width(scalars, envs, steps):
+    numbers = Numbers(envs * steps)
+    n = envs * steps
+    ended = numbers.generator.choice(np.array([0, 0, 0, 1, 2], np.uint8), n)
+    args = [numbers.floats(n), ended, numbers.floats(n + envs), numbers.floats(n)]
+    args += [np.array([0.99, 0.95], np.float32), numbers.floats(n), numbers.floats(n)]
+    assert_same_bits(scalars, "gae", [*args, envs, steps])
+
+
+@pytest.mark.parametrize("count", [1, 2, 15, 16, 17, 33, 100, 1001])
+def test_statistics_are_the_same_at_every_width(scalars, count):
+    numbers = Numbers(count)
+    x, one = numbers.floats(count + 3, scale=3), numbers.positive(1)
+    for shifted in x, x + 100, np.ones_like(x):
+        assert_same_bits(scalars, "standardise", [shifted.astype(np.float32), count])
+    assert_same_bits(scalars, "permutation", [numbers.rng(), np.zeros(count, np.int32), count])
+    assert_same_bits(scalars, "add_squares", [x, one, 3, count])
+    assert_same_bits(scalars, "scale", [x, one, 3, count])
+    for total in 0, 0.3, 1e6:
+        assert_same_bits(scalars, "norm_scale", [np.array([total], np.float32), one, numbers.floats(1)])
+    assert_same_bits(scalars, "linear_schedule", [x, numbers.floats(2), 1, count // 3, count])
+    limit = numbers.integer(1, 50)
+    indices = numbers.generator.integers(0, limit, count + 2, dtype=np.int32)
+    for width in 1, 3, 4, 16, 21:
+        args = [numbers.floats(limit, width), indices, numbers.floats(count, width), limit, width]
+        assert_same_bits(scalars, "gather_rows", [*args, 2, count])
+    assert_same_bits(
+        scalars, "gather_ints", [np.arange(limit, dtype=np.int32), indices, indices.copy(), limit, 2, count]
+    )
+
+
+@pytest.mark.parametrize("width", [1, 3, 16, 21])
+@pytest.mark.parametrize("rows", [1, 5, 16, 33])
+def test_moments_are_the_same_at_every_width(scalars, width, rows):
+    numbers = Numbers(rows * width)
+    x = numbers.floats(rows, width, scale=3)
+    moments = np.zeros(1 + 2 * width, np.float32)
+    for bad in None, np.nan, np.inf:
+        if bad is not None:
+            x[numbers.integer(0, len(x) - 1)] = bad
+        assert_same_bits(scalars, "moments_update", [x, moments, width, rows])
+        assert_same_bits(scalars, "moments_apply", [x, moments, numbers.floats(rows, width), width, 1, rows - 1])
+        assert_same_bits(scalars, "moments_restore", [x, moments, numbers.floats(rows, width), width, 1, rows - 1])
+        _picorl.moments_update(x, moments, width, rows)
+
+
+@pytest.mark.parametrize("rows", [1, 2, 5, 16, 21])
+def test_cartpole_is_the_same_at_every_width(scalars, rows):
+    numbers = Numbers(rows)
+    n = rows + 2
+    state, ended = numbers.floats(n, 4), np.zeros(n, np.uint8)
+    assert_same_bits(scalars, "cartpole_reset", [numbers.rng(), state, 2, rows])
+    for _ in range(50):
+        args = [state, numbers.generator.integers(0, 2, n, dtype=np.int32), ended, 1, rows]
+        assert_same_bits(scalars, "cartpole_step", args)
+        _picorl.cartpole_step(*args)
 
 
 @pytest.mark.parametrize("obs_size,act_size,capacity", [(3, 1, 50), (1, 1, 2), (17, 6, 33)])

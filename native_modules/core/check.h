@@ -15,10 +15,12 @@
 #if defined(__GNUC__)
 #define PICORL_COLD __attribute__((cold, noinline, unused))
 #define PICORL_NOINLINE __attribute__((noinline, unused))
+#define PICORL_UNUSED __attribute__((unused))
 #define PICORL_FORMAT __attribute__((format(printf, 2, 3)))
 #else
 #define PICORL_COLD
 #define PICORL_NOINLINE
+#define PICORL_UNUSED
 #define PICORL_FORMAT
 #endif
 
@@ -142,12 +144,12 @@ PICORL_NOINLINE static int picorl_check_replay_state(picorl_error *error, const 
     return 0;
 }
 
-static int picorl_check_replay_begin(picorl_error *error, float *replay_obs, uint8_t *replay_flags,
+PICORL_UNUSED static int picorl_check_replay_begin(picorl_error *error, float *replay_obs, uint8_t *replay_flags,
     int32_t *replay_state, const float *obs, uint32_t obs_size, uint32_t capacity) {
     return picorl_check_replay_state(error, replay_state, capacity);
 }
 
-static int picorl_check_replay_observe(picorl_error *error, float *replay_obs, float *replay_action,
+PICORL_UNUSED static int picorl_check_replay_observe(picorl_error *error, float *replay_obs, float *replay_action,
     float *replay_reward, uint8_t *replay_flags, int32_t *replay_state, const float *action, const float *reward,
     const float *next_obs, const float *scaling, uint32_t obs_size, uint32_t act_size, uint32_t capacity,
     uint32_t terminated, uint32_t ended) {
@@ -155,8 +157,8 @@ static int picorl_check_replay_observe(picorl_error *error, float *replay_obs, f
 }
 
 // The kernel draws until a row with a flag comes up, so there must be one.
-static int picorl_check_replay_sample(picorl_error *error, const uint8_t *replay_flags, const int32_t *replay_state,
-    uint32_t *rng, int32_t *indices, uint32_t capacity, uint32_t count) {
+PICORL_UNUSED static int picorl_check_replay_sample(picorl_error *error, const uint8_t *replay_flags,
+    const int32_t *replay_state, uint32_t *rng, int32_t *indices, uint32_t capacity, uint32_t count) {
     if (picorl_check_replay_state(error, replay_state, capacity)) {
         return -1;
     }
@@ -169,39 +171,51 @@ static int picorl_check_replay_sample(picorl_error *error, const uint8_t *replay
     return -1;
 }
 
-static int picorl_check_replay_gather(picorl_error *error, const float *replay_obs, const float *replay_action,
-    const float *replay_reward, const uint8_t *replay_flags, const int32_t *indices, float *obs, float *obs_action,
-    float *next_obs, float *next_obs_action, float *reward, float *not_terminated, uint32_t obs_size, uint32_t act_size,
-    uint32_t capacity, uint32_t count) {
-    for (uint32_t i = 0; i < count; i++) {
-        if ((uint32_t)indices[i] >= capacity) {
-            picorl_say(error, "indices[%d] is %d", (int)i, (int)indices[i]);
-            picorl_say_bounds(error, 0, (int)capacity - 1);
+// Integers from 0 to limit - 1, of which the first is name[first].
+PICORL_NOINLINE static int picorl_check_below(
+    picorl_error *error, const char *name, const int32_t *x, uint32_t first, uint32_t count, uint32_t limit) {
+    for (uint32_t i = first; i < first + count; i++) {
+        if ((uint32_t)x[i] >= limit) {
+            picorl_say(error, "%s[%d] is %d", name, (int)i, (int)x[i]);
+            picorl_say_bounds(error, 0, (int)limit - 1);
             return -1;
         }
     }
     return 0;
 }
 
-static int picorl_check_gaussian_head(picorl_error *error, const float *head, const float *noise, float *action,
-    uint32_t width, uint32_t column, float *log_prob, uint32_t act_size, uint32_t row, uint32_t rows) {
+PICORL_UNUSED static int picorl_check_replay_gather(picorl_error *error, const float *replay_obs,
+    const float *replay_action, const float *replay_reward, const uint8_t *replay_flags, const int32_t *indices,
+    float *obs, float *obs_action, float *next_obs, float *next_obs_action, float *reward, float *not_terminated,
+    uint32_t obs_size, uint32_t act_size, uint32_t capacity, uint32_t count) {
+    return picorl_check_below(error, "indices", indices, 0, count, capacity);
+}
+
+PICORL_UNUSED static int picorl_check_gaussian_head(picorl_error *error, const float *head, const float *noise,
+    float *action, uint32_t width, uint32_t column, float *log_prob, uint32_t act_size, uint32_t row, uint32_t rows) {
     return picorl_check_columns(error, "column + act_size", "width", column, act_size, width);
 }
 
-static int picorl_check_gaussian_head_backward(picorl_error *error, const float *head, const float *noise,
+PICORL_UNUSED static int picorl_check_choice_delta(picorl_error *error, const float *q, const float *action,
+    const float *scaling, const float *target, const float *limit, float *d_q, float *loss, uint32_t n, uint32_t width,
+    uint32_t column, uint32_t row, uint32_t rows, uint32_t batch) {
+    return picorl_check_columns(error, "column + 1", "width", column, 1, width);
+}
+
+PICORL_UNUSED static int picorl_check_gaussian_head_backward(picorl_error *error, const float *head, const float *noise,
     const float *action, uint32_t width, uint32_t column, const float *d_x1, const float *d_x2, const float *coeffs,
     float *d_head, uint32_t act_size, uint32_t row, uint32_t rows, uint32_t batch) {
     return picorl_check_columns(error, "column + act_size", "width", column, act_size, width);
 }
 
-static int picorl_check_smoothed_action(picorl_error *error, const float *mu, const float *noise,
+PICORL_UNUSED static int picorl_check_smoothed_action(picorl_error *error, const float *mu, const float *noise,
     const float *smoothing, float *action, uint32_t width, uint32_t column, uint32_t act_size, uint32_t row,
     uint32_t rows) {
     return picorl_check_columns(error, "column + act_size", "width", column, act_size, width);
 }
 
-static int picorl_check_policy_delta(picorl_error *error, const float *q1, const float *q2, float *d_q1, float *d_q2,
-    float *loss, uint32_t row, uint32_t rows, uint32_t batch) {
+PICORL_UNUSED static int picorl_check_policy_delta(picorl_error *error, const float *q1, const float *q2, float *d_q1,
+    float *d_q2, float *loss, uint32_t row, uint32_t rows, uint32_t batch) {
     if (!q2 == !d_q2) {
         return 0;
     }
@@ -209,9 +223,35 @@ static int picorl_check_policy_delta(picorl_error *error, const float *q1, const
     return -1;
 }
 
-static int picorl_check_copy_columns(picorl_error *error, const float *src, uint32_t src_width, uint32_t src_column,
-    uint32_t src_row, float *dst, uint32_t dst_width, uint32_t dst_column, uint32_t dst_row, uint32_t columns,
-    uint32_t rows) {
+PICORL_UNUSED static int picorl_check_categorical_log_prob(picorl_error *error, const float *logits,
+    const int32_t *choice, float *log_prob, uint32_t n, uint32_t row, uint32_t rows) {
+    return picorl_check_below(error, "choice", choice, row, rows, n);
+}
+
+PICORL_UNUSED static int picorl_check_ppo_categorical_delta(picorl_error *error, const float *logits,
+    const int32_t *choice, const float *old_log_prob, const float *advantage, const float *clip, const float *entropy,
+    float *d_logits, float *stats, uint32_t n, uint32_t row, uint32_t rows, uint32_t batch) {
+    return picorl_check_below(error, "choice", choice, row, rows, n);
+}
+
+PICORL_UNUSED static int picorl_check_cross_entropy_delta(picorl_error *error, const float *logits,
+    const int32_t *choice, float *d_logits, float *loss, uint32_t n, uint32_t row, uint32_t rows, uint32_t batch) {
+    return picorl_check_below(error, "choice", choice, row, rows, n);
+}
+
+PICORL_UNUSED static int picorl_check_gather_rows(picorl_error *error, const float *src, const int32_t *indices,
+    float *dst, uint32_t limit, uint32_t width, uint32_t start, uint32_t count) {
+    return picorl_check_below(error, "indices", indices, start, count, limit);
+}
+
+PICORL_UNUSED static int picorl_check_gather_ints(picorl_error *error, const int32_t *src, const int32_t *indices,
+    int32_t *dst, uint32_t limit, uint32_t start, uint32_t count) {
+    return picorl_check_below(error, "indices", indices, start, count, limit);
+}
+
+PICORL_UNUSED static int picorl_check_copy_columns(picorl_error *error, const float *src, uint32_t src_width,
+    uint32_t src_column, uint32_t src_row, float *dst, uint32_t dst_width, uint32_t dst_column, uint32_t dst_row,
+    uint32_t columns, uint32_t rows) {
     if (picorl_check_columns(error, "src_column + columns", "src_width", src_column, columns, src_width)) {
         return -1;
     }
@@ -219,8 +259,8 @@ static int picorl_check_copy_columns(picorl_error *error, const float *src, uint
 }
 
 // The check's eight digits and what surrounds them are the last 21 bytes of a line; ints take 11, floats 15.
-static int picorl_check_telemetry_line(picorl_error *error, uint8_t *line, const int32_t *fields, const int32_t *ints,
-    const float *floats, uint32_t length, uint32_t n_ints, uint32_t n_floats) {
+PICORL_UNUSED static int picorl_check_telemetry_line(picorl_error *error, uint8_t *line, const int32_t *fields,
+    const int32_t *ints, const float *floats, uint32_t length, uint32_t n_ints, uint32_t n_floats) {
     if (length < 21) {
         picorl_say(error, "length is %d", (int)length);
         picorl_say_bounds(error, 21, PICORL_MAX_INT);

@@ -13,9 +13,9 @@
 #endif
 
 #ifdef PICORL_VARIANT
-#define KERNEL(type, name) static type kernel_##name
+#define KERNEL(type, name) static __attribute__((unused)) type kernel_##name
 #else
-#define KERNEL(type, name) type picorl_##name
+#define KERNEL(type, name) PICORL_LINKAGE_##name type picorl_##name
 #endif
 
 #include "vec.h"
@@ -30,7 +30,14 @@
 #include "replay.inc.h"
 #include "heads.inc.h"
 #include "losses.inc.h"
+#include "choices.inc.h"
+#include "policy_gradient.inc.h"
+#include "q_learning.inc.h"
+#include "supervised.inc.h"
+#include "statistics.inc.h"
+#include "gather.inc.h"
 #include "pendulum.inc.h"
+#include "cartpole.inc.h"
 #include "crc32.inc.h"
 #include "telemetry.inc.h"
 

@@ -45,6 +45,16 @@ INLINE void v_put_column(float *p, uint32_t width, uint32_t n, vf x) {
     }
 }
 
+// sum + x[0] + x[1] + ... of n lanes.
+INLINE float add_in_order(float sum, vf x, uint32_t n) {
+    float lanes[PICORL_W];
+    v_store(lanes, x);
+    for (uint32_t k = 0; k < n; k++) {
+        sum += lanes[k];
+    }
+    return sum;
+}
+
 INLINE float scalar_clip(float x, float low, float high) {
     return x < low ? low : (x > high ? high : x);
 }

@@ -20,13 +20,9 @@ KERNEL(void, mse_delta)(
     vf scale = v_set(2 / (float)batch);
     float sum = row ? loss[0] : 0;
     FOR_LANES(r, n, row, row + rows) {
-        float squares[PICORL_W];
         vf error = v_get(q + r, n) - v_get(target + r, n);
-        v_store(squares, error * error);
         v_put(d_q + r, n, error * scale);
-        for (uint32_t k = 0; k < n; k++) {
-            sum += squares[k];
-        }
+        sum = add_in_order(sum, error * error, n);
     }
     loss[0] = sum;
 }
@@ -36,7 +32,6 @@ KERNEL(void, policy_delta)(const float *q1, const float *q2, float *d_q1, float 
     vf gradient = v_set(-1 / (float)batch);
     float sum = row ? loss[0] : 0;
     FOR_LANES(r, n, row, row + rows) {
-        float values[PICORL_W];
         vf q = v_get(q1 + r, n);
         vf first = gradient;
         if (q2) {
@@ -47,10 +42,7 @@ KERNEL(void, policy_delta)(const float *q1, const float *q2, float *d_q1, float 
             q = v_select(second, other, q);
         }
         v_put(d_q1 + r, n, first);
-        v_store(values, q);
-        for (uint32_t k = 0; k < n; k++) {
-            sum -= values[k];
-        }
+        sum = add_in_order(sum, -q, n);
     }
     loss[0] = sum;
 }

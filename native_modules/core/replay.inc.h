@@ -88,10 +88,7 @@ KERNEL(void, replay_sample)(const uint8_t *replay_flags, const int32_t *replay_s
     uint32_t words[2][PICORL_W];
     uint32_t block = 0;
     for (uint32_t found = 0; found < count; block += PICORL_W) {
-        vu word0, word1;
-        rng_blocks(rng, v_iota() + block, &word0, &word1);
-        v_store((float *)words[0], v_of_bits(word0));
-        v_store((float *)words[1], v_of_bits(word1));
+        rng_words(rng, block, words);
         for (uint32_t draw = 0; draw < 2 * PICORL_W && found < count; draw++) {
             uint32_t row = (uint32_t)(((uint64_t)words[draw & 1][draw >> 1] * size) >> 32);
             indices[found] = (int32_t)row;

@@ -39,6 +39,14 @@ ELEMENTARY void rng_blocks(const uint32_t *rng, vu rows, vu *word0, vu *word1) {
     *word1 = y + (key[0] + 5);
 }
 
+// The same one by one: words 0 and 1 of PICORL_W blocks, from that of row `first`.
+INLINE void rng_words(const uint32_t *rng, uint32_t first, uint32_t words[2][PICORL_W]) {
+    vu word0, word1;
+    rng_blocks(rng, v_iota() + first, &word0, &word1);
+    v_store_bits(words[0], word0);
+    v_store_bits(words[1], word1);
+}
+
 // A word as a number in [-1, 1).
 INLINE vf uniform_of_word(vu word) {
     return v_of_ints(word >> 8) * v_set(0x1p-23f) - v_set(1);

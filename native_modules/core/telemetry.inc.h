@@ -51,7 +51,8 @@ NOINLINE int32_t decimal_digits(uint32_t bits, uint8_t *digits) {
     }
     decimal_times(&x, 1u << exponent);
 
-    uint8_t all[(DIGITS / LIMB_DIGITS + 2) * LIMB_DIGITS]; // of the uppermost limbs, of which the first may begin with zeros
+    uint8_t all[(DIGITS / LIMB_DIGITS + 2) *
+                LIMB_DIGITS]; // of the uppermost limbs, of which the first may begin with zeros
     uint32_t at = x.limbs;
     for (uint32_t i = 0; i < sizeof(all); i += LIMB_DIGITS) {
         uint32_t value = at ? x.limb[--at] : 0;

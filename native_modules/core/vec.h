@@ -170,6 +170,22 @@ INLINE vf v_of_ints(vu x) {
 #endif
 }
 
+INLINE vu v_load_bits(const uint32_t *p) {
+#if PICORL_W == 1
+    return *p;
+#else
+    return v_bits(v_load((const float *)p));
+#endif
+}
+
+INLINE void v_store_bits(uint32_t *p, vu x) {
+#if PICORL_W == 1
+    *p = x;
+#else
+    v_store((float *)p, v_of_bits(x));
+#endif
+}
+
 // --- arithmetic ---------------------------------------------------------------------------------------------------
 
 #if PICORL_FUSED && !defined(__FP_FAST_FMAF)
@@ -302,6 +318,15 @@ INLINE vm v_eq(vf a, vf b) {
 #endif
 }
 
+// The same for integers.
+INLINE vm v_equal(vu a, vu b) {
+#if PICORL_W == 16
+    return _mm512_cmpeq_epi32_mask((__m512i)a, (__m512i)b);
+#else
+    return (vm)(a == b);
+#endif
+}
+
 INLINE vf v_select(vm condition, vf yes, vf no) {
 #if PICORL_W == 16
     return (vf)_mm512_mask_blend_ps(condition, (__m512)no, (__m512)yes);
@@ -310,6 +335,10 @@ INLINE vf v_select(vm condition, vf yes, vf no) {
 #else
     return (vf)((condition & (vi)yes) | (~condition & (vi)no));
 #endif
+}
+
+INLINE vu v_select_bits(vm condition, vu yes, vu no) {
+    return v_bits(v_select(condition, v_of_bits(yes), v_of_bits(no)));
 }
 
 INLINE vf v_min(vf a, vf b) {

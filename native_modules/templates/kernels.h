@@ -11,6 +11,9 @@
 // A variant of the core.
 // @TABLE
 
+// What stands before the definition of a kernel.
+// @LINKAGE
+
 // X(name) for each kernel.
 // @EACH
 

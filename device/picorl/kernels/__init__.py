@@ -4,7 +4,7 @@
 Agents and environments take the backend that is active when they are made.
 """
 
-ABI = 2  # of the kernel contract, native_modules/kernels.py
+ABI = 3  # of the kernel contract, native_modules/kernels.py
 
 _MODULES = (
     ("_picorl", "_picorl"),
@@ -47,6 +47,15 @@ def select(wanted, variant=None):
             name = known
             return found
     raise ValueError("select: no kernels named %r, must be one of %s" % (wanted, ", ".join(names())))
+
+
+def need(function, who):
+    """ImportError when the active backend lacks a function that `who` needs: C kernels may be built for some algorithms only."""
+    if not hasattr(backend, function):
+        raise ImportError(
+            "%s needs the kernel %s, which this %s was built without: name it in ALGORITHMS, or none"
+            % (who, function, name)
+        )
 
 
 def info():

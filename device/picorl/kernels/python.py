@@ -8,7 +8,7 @@ tolerance; random words, indices and the replay's state are equal. Python's floa
 from array import array
 from math import cos, exp, log, sin, sqrt, tanh
 
-ABI = 2
+ABI = 3
 RECORD = 4
 
 _MAX_INT = 0xFFFFFF
@@ -88,6 +88,12 @@ def _fits(kernel, start, column, count, columns, limit, width):
     if column + columns > width:
         args = (kernel, start, count, column + columns, width, limit)
         raise ValueError("%s: %s + %s is %d, must be at most %d (%s)" % args)
+
+
+def _within(kernel, name, x, start, end, limit):
+    for i in range(start, end):
+        if not 0 <= x[i] < limit:
+            _int(kernel, "%s[%d]" % (name, i), x[i], 0, limit - 1)
 
 
 def _shape(kernel, layout, params):
@@ -407,8 +413,8 @@ def _consistent(kernel, state, capacity):
     _int(kernel, "replay_state[4] (refused)", state[4], 0, 0x7FFFFFFF)
 
 
-def _finite(x, n):
-    for i in range(n):
+def _finite(x, n, start=0):
+    for i in range(start, start + n):
         if x[i] - x[i] != 0:
             return False
     return True
@@ -557,9 +563,7 @@ def replay_gather(
     _need(kernel, "next_obs_action", next_obs_action, count * width)
     _need(kernel, "reward", reward, count)
     _need(kernel, "not_terminated", not_terminated, count)
-    for k in range(count):
-        if not 0 <= indices[k] < capacity:
-            _int(kernel, "indices[%d]" % k, indices[k], 0, capacity - 1)
+    _within(kernel, "indices", indices, 0, count, capacity)
     for k in range(count):
         row = indices[k]
         here = row * obs_size
@@ -901,6 +905,528 @@ def telemetry_line(line, fields, ints, floats, length, n_ints, n_floats):
         line[end + 10 + j] = ord(text[j])
 
 
+# --- on-policy algorithms ---
+
+
+def policy_action(mean, noise, log_std, scaling, raw, action, act_size, row, rows):
+    kernel = "policy_action"
+    _int(kernel, "act_size", act_size, 1)
+    end = _rows(kernel, row, rows)
+    _need(kernel, "mean", mean, end * act_size)
+    _need(kernel, "noise", noise, end * act_size)
+    _need(kernel, "log_std", log_std, act_size)
+    _need(kernel, "scaling", scaling, 2 * act_size)
+    _need(kernel, "raw", raw, end * act_size)
+    _need(kernel, "action", action, rows * act_size)
+    for j in range(act_size):
+        std = _exp(log_std[j])
+        for r in range(rows):
+            at = (row + r) * act_size + j
+            u = std * noise[at] + mean[at]
+            raw[at] = u
+            action[r * act_size + j] = scaling[j] * _clip(u, -1.0, 1.0) + scaling[act_size + j]
+
+
+def _gaussian(kernel, mean, raw, log_std, act_size, row, rows):
+    _int(kernel, "act_size", act_size, 1)
+    end = _rows(kernel, row, rows)
+    _need(kernel, "mean", mean, end * act_size)
+    _need(kernel, "raw", raw, end * act_size)
+    _need(kernel, "log_std", log_std, act_size)
+    return end
+
+
+def _density(mean, raw, log_std, act_size, r):
+    """The log-density of row r of raw."""
+    total = 0.0
+    at = r * act_size
+    for j in range(act_size):
+        z = (raw[at + j] - mean[at + j]) * _exp(-log_std[j])
+        total += -0.5 * z * z - log_std[j] - 0.9189385175704956  # log(2 pi) / 2
+    return total
+
+
+def gaussian_log_prob(mean, raw, log_std, log_prob, act_size, row, rows):
+    end = _gaussian("gaussian_log_prob", mean, raw, log_std, act_size, row, rows)
+    _need("gaussian_log_prob", "log_prob", log_prob, end)
+    for r in range(row, end):
+        log_prob[r] = _density(mean, raw, log_std, act_size, r)
+
+
+def _surrogate(log_prob, old_log_prob, advantage, clip, stats, batch):
+    """The gradient of PPO's clipped objective at a row's log_prob; adds the row to stats."""
+    low = 1 - clip
+    high = 1 + clip
+    ratio = _exp(log_prob - old_log_prob)
+    gain = advantage * ratio
+    clipped = advantage * _clip(ratio, low, high)
+    stats[0] -= clipped if clipped < gain else gain
+    stats[1] += (ratio - 1) - (log_prob - old_log_prob)
+    if ratio > high:
+        stats[2] += 1
+        if advantage >= 0:
+            return 0.0
+    elif ratio < low:
+        stats[2] += 1
+        if advantage < 0:
+            return 0.0
+    return -gain / batch
+
+
+def _objective(kernel, old_log_prob, advantage, clip, entropy, end):
+    _need(kernel, "old_log_prob", old_log_prob, end)
+    _need(kernel, "advantage", advantage, end)
+    _need(kernel, "clip", clip, 1)
+    _need(kernel, "entropy", entropy, 1)
+
+
+def _begin_stats(stats, row):
+    if row == 0:
+        for i in range(3):
+            stats[i] = 0.0
+
+
+def ppo_gaussian_delta(
+    mean, raw, log_std, old_log_prob, advantage, clip, entropy, d_mean, d_log_std, stats, act_size, row, rows, batch
+):
+    kernel = "ppo_gaussian_delta"
+    _int(kernel, "act_size", act_size, 1)
+    _rows(kernel, row, rows)
+    _int(kernel, "batch", batch, 1)
+    end = _gaussian(kernel, mean, raw, log_std, act_size, row, rows)
+    _objective(kernel, old_log_prob, advantage, clip, entropy, end)
+    _need(kernel, "d_mean", d_mean, end * act_size)
+    _need(kernel, "d_log_std", d_log_std, act_size)
+    _need(kernel, "stats", stats, 3)
+    _begin_stats(stats, row)
+    for r in range(row, end):
+        log_prob = _density(mean, raw, log_std, act_size, r)
+        g = _surrogate(log_prob, old_log_prob[r], advantage[r], clip[0], stats, batch)
+        for j in range(act_size):
+            at = r * act_size + j
+            inverse_std = _exp(-log_std[j])
+            z = (raw[at] - mean[at]) * inverse_std
+            d_mean[at] = g * z * inverse_std
+            d_log_std[j] += g * (z * z - 1) - entropy[0] / batch
+
+
+def _columns(kernel, name, x, n, row, rows):
+    _int(kernel, "n", n, 1)
+    end = _rows(kernel, row, rows)
+    _need(kernel, name, x, end * n)
+    return end
+
+
+def _largest(x, at, n):
+    """The index of the largest of x[at : at + n], the first of equals."""
+    best = 0
+    for k in range(1, n):
+        if x[at + k] > x[at + best]:
+            best = k
+    return best
+
+
+def categorical_sample(logits, rng, choice, n, row, rows):
+    kernel = "categorical_sample"
+    end = _columns(kernel, "logits", logits, n, row, rows)
+    _rng(kernel, rng)
+    _need(kernel, "choice", choice, end, "i")
+    for r in range(row, end):
+        at = r * n
+        most = logits[at + _largest(logits, at, n)]
+        total = 0.0
+        for k in range(n):
+            total += _exp(logits[at + k] - most)
+        threshold = (_block(rng, r)[0] >> 8) * 5.960464477539063e-08 * total  # 2^-24
+        total = 0.0
+        chosen = n - 1
+        for k in range(n):
+            total += _exp(logits[at + k] - most)
+            if threshold < total:
+                chosen = k
+                break
+        choice[r] = chosen
+    _advance(rng)
+
+
+def argmax(x, choice, n, row, rows):
+    end = _columns("argmax", "x", x, n, row, rows)
+    _need("argmax", "choice", choice, end, "i")
+    for r in range(row, end):
+        choice[r] = _largest(x, r * n, n)
+
+
+def _log_sum(logits, at, n):
+    """log(sum of exp(logits[at : at + n]))"""
+    most = logits[at + _largest(logits, at, n)]
+    total = 0.0
+    for k in range(n):
+        total += _exp(logits[at + k] - most)
+    return most + log(total)
+
+
+def categorical_log_prob(logits, choice, log_prob, n, row, rows):
+    kernel = "categorical_log_prob"
+    end = _columns(kernel, "logits", logits, n, row, rows)
+    _need(kernel, "choice", choice, end, "i")
+    _need(kernel, "log_prob", log_prob, end)
+    _within(kernel, "choice", choice, row, end, n)
+    for r in range(row, end):
+        log_prob[r] = logits[r * n + choice[r]] - _log_sum(logits, r * n, n)
+
+
+def ppo_categorical_delta(logits, choice, old_log_prob, advantage, clip, entropy, d_logits, stats, n, row, rows, batch):
+    kernel = "ppo_categorical_delta"
+    _int(kernel, "n", n, 1)
+    _rows(kernel, row, rows)
+    _int(kernel, "batch", batch, 1)
+    end = _columns(kernel, "logits", logits, n, row, rows)
+    _need(kernel, "choice", choice, end, "i")
+    _objective(kernel, old_log_prob, advantage, clip, entropy, end)
+    _need(kernel, "d_logits", d_logits, end * n)
+    _need(kernel, "stats", stats, 3)
+    _within(kernel, "choice", choice, row, end, n)
+    _begin_stats(stats, row)
+    for r in range(row, end):
+        at = r * n
+        log_sum = _log_sum(logits, at, n)
+        log_prob = logits[at + choice[r]] - log_sum
+        g = _surrogate(log_prob, old_log_prob[r], advantage[r], clip[0], stats, batch)
+        minus_entropy = 0.0
+        for k in range(n):
+            minus_entropy += _exp(logits[at + k] - log_sum) * (logits[at + k] - log_sum)
+        for k in range(n):
+            log_p = logits[at + k] - log_sum
+            p = _exp(log_p)
+            d = (g if k == choice[r] else 0.0) - g * p
+            d_logits[at + k] = d + entropy[0] / batch * p * (log_p - minus_entropy)
+
+
+def value_delta(value, target, old_value, clip, d_value, loss, row, rows, batch):
+    kernel = "value_delta"
+    end = _rows(kernel, row, rows)
+    _int(kernel, "batch", batch, 1)
+    _need(kernel, "value", value, end)
+    _need(kernel, "target", target, end)
+    if old_value is not None:
+        _need(kernel, "old_value", old_value, end)
+    _need(kernel, "clip", clip, 1)
+    _need(kernel, "d_value", d_value, end)
+    _need(kernel, "loss", loss, 1)
+    limit = clip[0]
+    total = loss[0] if row else 0.0
+    for r in range(row, end):
+        error = value[r] - target[r]
+        square = error * error
+        if old_value is not None:
+            change = value[r] - old_value[r]
+            if abs(change) > limit:
+                other = old_value[r] + _clip(change, -limit, limit) - target[r]
+                if other * other > square:
+                    square = other * other
+                    error = 0.0
+        d_value[r] = error / batch
+        total += square
+    loss[0] = total
+
+
+def gae(reward, ended, value, final_value, coeffs, advantage, target, envs, steps):
+    kernel = "gae"
+    _int(kernel, "envs", envs, 1)
+    _int(kernel, "steps", steps, 1)
+    n = steps * envs
+    _need(kernel, "reward", reward, n)
+    _need(kernel, "ended", ended, n, "B")
+    _need(kernel, "value", value, n + envs)
+    _need(kernel, "final_value", final_value, n)
+    _need(kernel, "coeffs", coeffs, 2)
+    _need(kernel, "advantage", advantage, n)
+    _need(kernel, "target", target, n)
+    gamma = coeffs[0]
+    decay = gamma * coeffs[1]
+    for e in range(envs):
+        total = 0.0
+        for at in range(n - envs + e, -1, -envs):
+            if ended[at] == 0:
+                after = value[at + envs]
+            else:
+                total = 0.0
+                after = 0.0 if ended[at] == 1 else final_value[at]
+            total = gamma * after + reward[at] - value[at] + decay * total
+            advantage[at] = total
+            target[at] = total + value[at]
+
+
+def _lanes(x, start, count, squares):
+    """The sum of x[start : start + count] or of its squares, in 16 lanes: many boards' floats have 32 bits."""
+    lanes = [0.0] * 16
+    for i in range(count):
+        value = x[start + i]
+        lanes[i % 16] += value * value if squares else value
+    for half in (8, 4, 2, 1):
+        for k in range(half):
+            lanes[k] += lanes[k + half]
+    return lanes[0]
+
+
+def standardise(x, count):
+    _int("standardise", "count", count, 1)
+    _need("standardise", "x", x, count)
+    if count == 1:
+        return
+    for _ in range(2):  # the second time what rounding left of the mean
+        mean = _lanes(x, 0, count, False) / count
+        for i in range(count):
+            x[i] -= mean
+    deviation = sqrt(_lanes(x, 0, count, True) / count) + 9.99999993922529e-09  # 1e-8
+    for i in range(count):
+        x[i] /= deviation
+
+
+def permutation(rng, indices, count):
+    _rng("permutation", rng)
+    _int("permutation", "count", count, 1)
+    _need("permutation", "indices", indices, count, "i")
+    for i in range(count):
+        indices[i] = i
+    words = None
+    for k in range(count - 1):
+        if not k & 1:
+            words = _block(rng, k >> 1)
+        i = count - 1 - k
+        j = words[k & 1] * (i + 1) >> 32
+        other = indices[j]
+        indices[j] = indices[i]
+        indices[i] = other
+    _advance(rng)
+
+
+def gather_rows(src, indices, dst, limit, width, start, count):
+    kernel = "gather_rows"
+    _int(kernel, "limit", limit, 1)
+    _int(kernel, "width", width, 1)
+    end = _span(kernel, start, count)
+    _need(kernel, "src", src, limit * width)
+    _need(kernel, "indices", indices, end, "i")
+    _need(kernel, "dst", dst, count * width)
+    _within(kernel, "indices", indices, start, end, limit)
+    at = 0
+    for k in range(start, end):
+        row = indices[k] * width
+        for i in range(row, row + width):
+            dst[at] = src[i]
+            at += 1
+
+
+def gather_ints(src, indices, dst, limit, start, count):
+    kernel = "gather_ints"
+    _int(kernel, "limit", limit, 1)
+    end = _span(kernel, start, count)
+    _need(kernel, "src", src, limit, "i")
+    _need(kernel, "indices", indices, end, "i")
+    _need(kernel, "dst", dst, count, "i")
+    _within(kernel, "indices", indices, start, end, limit)
+    for k in range(count):
+        dst[k] = src[indices[start + k]]
+
+
+def add_squares(x, total, start, count):
+    end = _span("add_squares", start, count)
+    _need("add_squares", "x", x, end)
+    _need("add_squares", "total", total, 1)
+    total[0] += _lanes(x, start, count, True)
+
+
+def norm_scale(total, max_norm, scale):
+    _need("norm_scale", "total", total, 1)
+    _need("norm_scale", "max_norm", max_norm, 1)
+    _need("norm_scale", "scale", scale, 1)
+    norm = sqrt(total[0])
+    scale[0] = 1.0 if norm <= max_norm[0] else max_norm[0] / (norm + 9.999999974752427e-07)  # 1e-6
+
+
+def scale(x, factor, start, count):
+    end = _span("scale", start, count)
+    _need("scale", "x", x, end)
+    _need("scale", "factor", factor, 1)
+    for i in range(start, end):
+        x[i] *= factor[0]
+
+
+def linear_schedule(ends, out, index, step, steps):
+    kernel = "linear_schedule"
+    _int(kernel, "index", index)
+    _int(kernel, "step", step)
+    _int(kernel, "steps", steps, 1)
+    _need(kernel, "ends", ends, 2)
+    _need(kernel, "out", out, index + 1)
+    out[index] = min(step, steps) / steps * (ends[1] - ends[0]) + ends[0]
+
+
+def moments_update(x, moments, width, rows):
+    kernel = "moments_update"
+    _int(kernel, "width", width, 1)
+    _int(kernel, "rows", rows)
+    _need(kernel, "x", x, rows * width)
+    _need(kernel, "moments", moments, 1 + 2 * width)
+    for r in range(rows):
+        at = r * width
+        if not moments[0] < 16777216 or not _finite(x, width, at):  # float32 counts no further than 2^24
+            continue
+        moments[0] += 1
+        for j in range(width):
+            d = x[at + j] - moments[1 + j]
+            moments[1 + j] += d / moments[0]
+            moments[1 + width + j] += d * (x[at + j] - moments[1 + j])
+
+
+def moments_apply(x, moments, out, width, row, rows):
+    kernel = "moments_apply"
+    _int(kernel, "width", width, 1)
+    end = _rows(kernel, row, rows)
+    _need(kernel, "x", x, end * width)
+    _need(kernel, "moments", moments, 1 + 2 * width)
+    _need(kernel, "out", out, end * width)
+    for j in range(width):
+        if moments[0] > 0:
+            mean = moments[1 + j]
+            deviation = sqrt(moments[1 + width + j] / moments[0] + 9.99999993922529e-09)  # 1e-8
+            for at in range(row * width + j, end * width, width):
+                out[at] = _clip((x[at] - mean) / deviation, -10.0, 10.0)
+        else:
+            for at in range(row * width + j, end * width, width):
+                out[at] = x[at]
+
+
+def moments_restore(x, moments, out, width, row, rows):
+    kernel = "moments_restore"
+    _int(kernel, "width", width, 1)
+    end = _rows(kernel, row, rows)
+    _need(kernel, "x", x, end * width)
+    _need(kernel, "moments", moments, 1 + 2 * width)
+    _need(kernel, "out", out, end * width)
+    for j in range(width):
+        mean = 0.0
+        deviation = 1.0
+        if moments[0] > 0:
+            mean = moments[1 + j]
+            deviation = sqrt(moments[1 + width + j] / moments[0] + 9.99999993922529e-09)  # 1e-8
+        for at in range(row * width + j, end * width, width):
+            out[at] = x[at] * deviation + mean
+
+
+# --- values of discrete actions ---
+
+
+def epsilon_greedy(q, epsilon, rng, choice, n, row, rows):
+    kernel = "epsilon_greedy"
+    end = _columns(kernel, "q", q, n, row, rows)
+    _need(kernel, "epsilon", epsilon, 1)
+    _rng(kernel, rng)
+    _need(kernel, "choice", choice, end, "i")
+    for r in range(row, end):
+        word0, word1 = _block(rng, r)
+        random = (word0 >> 8) * 5.960464477539063e-08 < epsilon[0]  # 2^-24
+        choice[r] = (word1 * n) >> 32 if random else _largest(q, r * n, n)
+    _advance(rng)
+
+
+def dqn_target(reward, not_terminated, q_select, q_value, coeffs, target, n, row, rows):
+    kernel = "dqn_target"
+    end = _columns(kernel, "q_select", q_select, n, row, rows)
+    _need(kernel, "reward", reward, end)
+    _need(kernel, "not_terminated", not_terminated, end)
+    _need(kernel, "q_value", q_value, end * n)
+    _need(kernel, "coeffs", coeffs, 1)
+    _need(kernel, "target", target, end)
+    for r in range(row, end):
+        q = q_value[r * n + _largest(q_select, r * n, n)]
+        target[r] = coeffs[0] * not_terminated[r] * q + reward[r]
+
+
+def choice_delta(q, action, scaling, target, limit, d_q, loss, n, width, column, row, rows, batch):
+    kernel = "choice_delta"
+    _int(kernel, "width", width, 1)
+    _int(kernel, "column", column)
+    _int(kernel, "batch", batch, 1)
+    end = _columns(kernel, "q", q, n, row, rows)
+    _need(kernel, "action", action, end * width)
+    _need(kernel, "scaling", scaling, 2)
+    _need(kernel, "target", target, end)
+    _need(kernel, "limit", limit, 1)
+    _need(kernel, "d_q", d_q, end * n)
+    _need(kernel, "loss", loss, 1)
+    _fits(kernel, "column", column, "1", 1, "width", width)
+    total = loss[0] if row else 0.0
+    most = limit[0]
+    for r in range(row, end):
+        a = scaling[0] * action[r * width + column] + scaling[1]
+        chosen = max(0, min(n - 1, int(a + 0.5)))
+        error = q[r * n + chosen] - target[r]
+        clipped = _clip(error, -most, most)
+        total += 0.5 * clipped * clipped + (abs(error) - abs(clipped)) * most
+        for k in range(n):
+            d_q[r * n + k] = clipped / batch if k == chosen else 0.0
+    loss[0] = total
+
+
+# --- supervised learning ---
+
+
+def huber_delta(q, target, limit, d_q, loss, row, rows, batch):
+    kernel = "huber_delta"
+    end = _rows(kernel, row, rows)
+    _int(kernel, "batch", batch, 1)
+    _need(kernel, "q", q, end)
+    _need(kernel, "target", target, end)
+    _need(kernel, "limit", limit, 1)
+    _need(kernel, "d_q", d_q, end)
+    _need(kernel, "loss", loss, 1)
+    total = loss[0] if row else 0.0
+    most = limit[0]
+    for r in range(row, end):
+        error = q[r] - target[r]
+        clipped = _clip(error, -most, most)
+        d_q[r] = clipped / batch
+        total += 0.5 * clipped * clipped + (abs(error) - abs(clipped)) * most
+    loss[0] = total
+
+
+def cross_entropy_delta(logits, choice, d_logits, loss, n, row, rows, batch):
+    kernel = "cross_entropy_delta"
+    _int(kernel, "n", n, 1)
+    _rows(kernel, row, rows)
+    _int(kernel, "batch", batch, 1)
+    end = _columns(kernel, "logits", logits, n, row, rows)
+    _need(kernel, "choice", choice, end, "i")
+    _need(kernel, "d_logits", d_logits, end * n)
+    _need(kernel, "loss", loss, 1)
+    _within(kernel, "choice", choice, row, end, n)
+    total = loss[0] if row else 0.0
+    for r in range(row, end):
+        at = r * n
+        log_sum = _log_sum(logits, at, n)
+        total -= logits[at + choice[r]] - log_sum
+        for k in range(n):
+            d_logits[at + k] = (_exp(logits[at + k] - log_sum) - (1.0 if k == choice[r] else 0.0)) / batch
+    loss[0] = total
+
+
+def sgd_delta(grad, velocity, hyper, start, count):
+    kernel = "sgd_delta"
+    end = _span(kernel, start, count)
+    _need(kernel, "grad", grad, end)
+    if velocity is not None:
+        _need(kernel, "velocity", velocity, end)
+    _need(kernel, "hyper", hyper, 2)
+    for i in range(start, end):
+        step = _flush(grad[i])
+        if velocity is not None:
+            step = _flush(hyper[1] * velocity[i] + step)
+            velocity[i] = step
+        grad[i] = hyper[0] * step
+
+
 # --- environments ---
 
 
@@ -952,3 +1478,37 @@ def pendulum_step(state, action, obs, reward, row, rows):
         elif angle < -_PI:
             state[2 * r] = angle + 2 * _PI
     _pendulum_observe(state, obs, row, end)
+
+
+def cartpole_reset(rng, state, row, rows):
+    _rng("cartpole_reset", rng)
+    end = _rows("cartpole_reset", row, rows)
+    _need("cartpole_reset", "state", state, end * 4)
+    for at in range(2 * row, 2 * end):
+        a, b = _block(rng, at)
+        state[2 * at] = 0.05 * _unit(a)
+        state[2 * at + 1] = 0.05 * _unit(b)
+    _advance(rng)
+
+
+def cartpole_step(state, action, ended, row, rows):
+    kernel = "cartpole_step"
+    end = _rows(kernel, row, rows)
+    _need(kernel, "state", state, end * 4)
+    _need(kernel, "action", action, end, "i")
+    _need(kernel, "ended", ended, end, "B")
+    for r in range(row, end):
+        at = 4 * r
+        angle = state[at + 2]
+        omega = state[at + 3]
+        sine = sin(angle)
+        cosine = cos(angle)
+        t = ((10 if action[r] == 1 else -10) + 0.05 * omega * omega * sine) / 1.1
+        turn = (9.8 * sine - cosine * t) / (0.5 * (4 / 3 - 0.1 * cosine * cosine / 1.1))
+        push = t - 0.05 * turn * cosine / 1.1
+        state[at] += 0.02 * state[at + 1]
+        state[at + 1] += 0.02 * push
+        state[at + 2] += 0.02 * omega
+        state[at + 3] += 0.02 * turn
+        # 12 degrees, and both as float32
+        ended[r] = int(abs(state[at]) > 2.4000000953674316 or abs(state[at + 2]) > 0.20943951606750488)
