@@ -14,9 +14,12 @@ except AttributeError:  # CPython
 
 from . import kernels
 from .diagnosis import selftest
+from .dqn import DQN
 from .planning import plan
 from .policy import Policy
+from .ppo import PPO
 from .sac import SAC
+from .supervised import Batches, Classifier, Regressor
 from .td3 import TD3
 from .telemetry import Telemetry, report
 from .training import evaluate, train

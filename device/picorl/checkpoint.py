@@ -27,11 +27,6 @@ def hex8(crc):
     return "%08x" % crc[0]
 
 
-def _replay_shape(agent, name, rows):
-    sizes = {"replay_obs": agent.obs_size, "replay_action": agent.act_size}
-    return [rows, sizes[name]] if name in sizes else [rows]
-
-
 def _entries(agent, full, env, rows):
     """What a checkpoint holds, in order: (buffer, items, dtype, [(tensor name, shape), …]).
 
@@ -49,12 +44,9 @@ def _entries(agent, full, env, rows):
                 tensors.append(("actor.%d.bias" % i, [outputs]))
         elif name == "scaling":
             tensors = [("action_scaling", [2, agent.act_size])]
-        elif name.startswith("replay_") and name != "replay_state":
-            shape = _replay_shape(agent, name, rows)
-            items = rows * (shape[1] if len(shape) == 2 else 1)
-            tensors = [(name, shape)]
         else:
-            tensors = [(name, [length])]
+            items, shape = agent.stored(name, length, rows)
+            tensors = [(name, shape)]
         entries.append((getattr(agent, name), items, _DTYPE[typecode], tensors))
     if full and env is not None:
         for name, buffer, typecode in env.buffers():
@@ -74,9 +66,7 @@ def _metadata(agent, full):
     ]
     if full:
         facts.append(("critic_layout", ",".join(str(i) for i in agent.critic_layout)))
-        facts.append(("replay_capacity", str(agent.replay_capacity)))
-        facts.append(("batch_size", str(agent.batch_size)))
-        facts.append(("warmup_steps", str(agent.warmup_steps)))
+        facts.extend([(key, str(value)) for key, value in agent.facts()])
     return facts
 
 
@@ -128,12 +118,12 @@ def _settle(path, new):
 
 
 def save(path, agent, full, env):
-    """Write the checkpoint of agent (and, in a full one, of env) to path; see OffPolicy.save."""
+    """Write the checkpoint of agent (and, in a full one, of env) to path; see Agent.save."""
     if full and env is not None and not hasattr(env, "buffers"):
         raise ValueError(
             "save: env has no buffers(), so it cannot be stored; leave env out to begin a new episode on resuming"
         )
-    entries = _entries(agent, full, env, agent.replay_state[1])
+    entries = _entries(agent, full, env, agent.used_rows())
     header, data_size = _header(agent, full, entries)
     new = path + ".new"
     _settle(path, new)
@@ -314,13 +304,14 @@ def open_fitting(path, agent, env):
     for key, value in _metadata(agent, full):
         found.expect(key, value)
     rows = 0
-    if full:
+    if full and hasattr(agent, "replay_capacity"):
         rows = found.tensors.get("replay_flags", (0, [-1]))[1][0]
         if not 0 <= rows <= agent.replay_capacity:
             found.fail("holds %d rows of replay, must be 0 to %d" % (rows, agent.replay_capacity))
     wanted = []
     for buffer, items, dtype, tensors in _entries(agent, full, env, rows):
-        if not full and tensors[0][0] != "action_scaling" and not tensors[0][0].startswith("actor."):
+        name = tensors[0][0]
+        if not full and name not in ("action_scaling", "moments", "target_moments") and not name.startswith("actor."):
             continue  # a policy brings its hyper-parameters along for the reader, not for another agent
         first, size = consecutive(found, dtype, tensors)
         wanted.append((first, buffer, items, size))
@@ -332,6 +323,5 @@ def read(fitting, agent):
     found, full, rows, wanted = fitting
     read_into(found, wanted)
     if full:
-        for i in range(rows, agent.replay_capacity):
-            agent.replay_flags[i] = 0
+        agent.rows_loaded(rows)
     return full

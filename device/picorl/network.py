@@ -32,3 +32,18 @@ def n_params(layout):
 def n_hidden(layout):
     """Sum of the widths of all layers but the last: floats of cache a row."""
     return sum(outputs for _, outputs in layers(layout)[:-1])
+
+
+def macs(layout):
+    """Multiply-adds of a forward pass of one row."""
+    return sum(inputs * outputs for inputs, outputs in layers(layout))
+
+
+def inner_macs(layout):
+    """Multiply-adds of the input gradient of all layers but the first: with those of the weight gradient, a backward pass."""
+    return sum(inputs * outputs for inputs, outputs in layers(layout)[1:])
+
+
+def training_macs(layout):
+    """Multiply-adds of a forward and a backward pass of one row."""
+    return 2 * macs(layout) + inner_macs(layout)

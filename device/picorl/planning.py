@@ -36,7 +36,9 @@ class Plan:
     arena           bytes of the buffers that go into the firmware's arena, where it has one; the others are in the heap
     gc_instructions an estimate of what one garbage collection costs because of these buffers
     act_macs, update_macs  multiply-adds of the networks in one act and one update (all of its parts)
-    params          parameters of actor and critics
+    update_every    environment steps from one update to the next
+    optimiser_steps of every network in one update
+    params          parameters of all networks that are learned
     """
 
     def __init__(self, agent, declared, arena):
@@ -44,17 +46,16 @@ class Plan:
         self.parts = sorted(sized, key=lambda one: -one[1])
         self.buffers = sum(nbytes for _, nbytes in sized)
         rounding = sum(_blocks(nbytes) - nbytes for _, nbytes in sized)
-        actor, critic = agent.actor_layout, agent.critic_layout
-        chunks = len(memory.spans(agent.batch_size, agent.chunk))
-        spans = sum(len(memory.spans(network.n_params(one), agent.chunk * 256)) for one in (actor, critic))
-        self.objects = _AGENT + _BLOCK * len(sized) + rounding + _SPAN * (chunks + spans)
+        self.objects = _AGENT + _BLOCK * len(sized) + rounding + _SPAN * agent.count_spans()
         self.largest = self.parts[0][1]
         self.batch_size = agent.batch_size
         self.arena = _fitting(declared, arena)
         self.gc_instructions = _GC_PER_BYTE * (self.buffers - self.arena)
-        self.params = network.n_params(actor) + 2 * network.n_params(critic)
-        self.act_macs = _macs(actor)
-        self.update_macs = agent.batch_size * agent.row_macs(_macs(actor), _inner(actor), _macs(critic), _inner(critic))
+        self.params = sum(network.n_params(one) for one in agent.learned())
+        self.act_macs = network.macs(agent.actor_layout)
+        self.update_macs = agent.update_macs()
+        self.update_every = agent.update_every()
+        self.optimiser_steps = agent.optimiser_steps()
 
     @property
     def total(self):
@@ -74,15 +75,6 @@ class Plan:
         if self.arena:
             lines.append("%10d  of it in the firmware's arena, %d in the heap" % (self.arena, self.heap))
         return "\n".join(lines)
-
-
-def _macs(layout):
-    return sum(inputs * outputs for inputs, outputs in network.layers(layout))
-
-
-def _inner(layout):
-    """Multiply-adds of the input gradient of all layers but the first."""
-    return sum(inputs * outputs for inputs, outputs in network.layers(layout)[1:])
 
 
 def _fitting(declared, arena):
@@ -117,7 +109,8 @@ def largest_replay(algorithm, env, heap, arena=None, **options):
     if arena is None:
         arena = memory.arena()
     large = plan(algorithm, env, arena, **dict(options, replay_capacity=many))
-    row = 4 * (len(env.obs) + len(env.action_low) + 1) + 1
+    actions = 1 if hasattr(env, "n_actions") else len(env.action_low)
+    row = 4 * (len(env.obs) + actions + 1) + 1
     rows = min(many, many - (large.total - heap - arena + row - 1) // row)
     # Buffers end on whole blocks, and do not fill an arena to its end, which costs more rows.
     least = least_capacity(large.batch_size)

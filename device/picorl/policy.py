@@ -4,18 +4,31 @@ from array import array
 
 from . import checkpoint, kernels, memory, network
 
+_HEADS = ("gaussian", "deterministic", "categorical", "regression")
+
 
 class Policy:
-    """The policy of a checkpoint, ready to act; `load` makes one."""
+    """The policy of a checkpoint, ready to act; `load` makes one.
 
-    def __init__(self, layout, head):
+    head is gaussian (mean and log deviation, squashed), deterministic (the action), categorical (logits of choices) or regression (numbers
+    in units of the deviation that training has seen); normalises tells that observations are scaled by theirs.
+    """
+
+    def __init__(self, layout, head, normalises=False):
+        if head not in _HEADS:
+            raise ValueError("Policy: head is %r, must be one of %s" % (head, ", ".join(_HEADS)))
         self.layout = layout
+        self.head = head
         self.obs_size = layout[1]
         self._head_size = layout[-2]
-        self.act_size = self._head_size // 2 if head == "gaussian" else self._head_size
-        self._gaussian = head == "gaussian"
+        self.discrete = head == "categorical"
+        self.act_size = 1 if self.discrete else self._head_size // 2 if head == "gaussian" else self._head_size
         self.params = memory.zeros("f", network.n_params(layout))
-        self.scaling = memory.zeros("f", 2 * self.act_size)
+        restores = head == "regression"
+        self.scaling = None if self.discrete or restores else memory.zeros("f", 2 * self.act_size)
+        self.target_moments = memory.zeros("f", 1 + 2 * self.act_size) if restores else None
+        self.moments = memory.zeros("f", 1 + 2 * self.obs_size) if normalises else None
+        self._obs = memory.zeros("f", self.obs_size) if normalises else None
         self._head = memory.zeros("f", self._head_size)
         self._cache = memory.zeros("f", network.n_hidden(layout))
         self._sigma = memory.zeros("f", 1)
@@ -26,8 +39,8 @@ class Policy:
         """The policy of the checkpoint at path, whatever algorithm trained it. ValueError names what is wrong with the file."""
         found = checkpoint.open_checked(path)
         head = found.metadata.get("head")
-        if head not in ("gaussian", "deterministic"):
-            found.fail("has head %s, must be gaussian or deterministic" % head)
+        if head not in _HEADS:
+            found.fail("has head %s, must be one of %s" % (head, ", ".join(_HEADS)))
         try:
             layout = array("i", [int(one) for one in found.metadata["layout"].split(",")])
             shapes = network.layers(layout)
@@ -38,22 +51,30 @@ class Policy:
             tensors.append(("actor.%d.weight" % i, [inputs, outputs]))
             tensors.append(("actor.%d.bias" % i, [outputs]))
         first, size = checkpoint.consecutive(found, "F32", tensors)
-        policy = cls(layout, head)
-        scaling = found.require("action_scaling", "F32", [2, policy.act_size])
-        checkpoint.read_into(
-            found,
-            [
-                (first, policy.params, len(policy.params), size),
-                (scaling, policy.scaling, len(policy.scaling), 4 * len(policy.scaling)),
-            ],
-        )
+        policy = cls(layout, head, "moments" in found.tensors)
+        wanted = [(first, policy.params, len(policy.params), size)]
+        if policy.scaling is not None:
+            at = found.require("action_scaling", "F32", [2, policy.act_size])
+            wanted.append((at, policy.scaling, len(policy.scaling), 4 * len(policy.scaling)))
+        for name in ("moments", "target_moments"):
+            moments = getattr(policy, name)
+            if moments is not None:
+                wanted.append((found.require(name, "F32", [len(moments)]), moments, len(moments), 4 * len(moments)))
+        checkpoint.read_into(found, wanted)
         return policy
 
     def predict(self, obs, action):
-        """Write the deterministic action (act_size), in the environment's units, for obs (obs_size). Allocates nothing."""
+        """Write the deterministic action (act_size), in the environment's units, or the choice (1, 'i'), for obs (obs_size). Allocates nothing."""
         k = self._kernels
+        if self.moments is not None:
+            k.moments_apply(obs, self.moments, self._obs, self.obs_size, 0, 1)
+            obs = self._obs
         k.forward(self.layout, self.params, obs, self._head, self._cache, 0, 1)
-        if self._gaussian:
+        if self.discrete:
+            k.argmax(self._head, action, self._head_size, 0, 1)
+        elif self.target_moments is not None:
+            k.moments_restore(self._head, self.target_moments, action, self.act_size, 0, 1)
+        elif self.head == "gaussian":
             k.gaussian_action(self._head, None, self.scaling, action, self.act_size)
         else:
             k.deterministic_action(self._head, None, self._sigma, self.scaling, action, self.act_size)

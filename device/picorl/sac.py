@@ -1,12 +1,13 @@
 """Soft Actor-Critic (Haarnoja et al. 2018, "Soft Actor-Critic Algorithms and Applications", algorithm 1)."""
 
-from . import memory, network
+from . import kernels, memory, network
+from .actor_critic import ActorCritic
+from .agent import bounds_of, real
 from .memory import HYPER, STATE, WORK
-from .off_policy import OffPolicy, _real
 
 
-class SAC(OffPolicy):
-    """Soft Actor-Critic with twin critics and automatic temperature; see OffPolicy for the other hyper-parameters.
+class SAC(ActorCritic):
+    """Soft Actor-Critic with twin critics and automatic temperature; see ActorCritic for the other hyper-parameters.
 
     temperature     alpha at the start: weight of the entropy
     target_entropy  per step, in nats, that alpha is steered to (None: minus the number of actions)
@@ -34,10 +35,11 @@ class SAC(OffPolicy):
         seed=0,
         take=memory.take,
     ):
-        _real("temperature", temperature, 1e-6, 1e3)
+        kernels.need("gaussian_head", "SAC")
+        real("temperature", temperature, 1e-6, 1e3)
         if target_entropy is None:
-            target_entropy = -len(env.action_low)
-        _real("target_entropy", target_entropy, -1e6, 1e6)
+            target_entropy = -bounds_of(env, "SAC")
+        real("target_entropy", target_entropy, -1e6, 1e6)
         super().__init__(
             env,
             hidden,
@@ -78,13 +80,11 @@ class SAC(OffPolicy):
     def _adam_states(self):
         return (self.actor_adam, self.critic1_adam, self.critic2_adam, self.alpha_adam)
 
-    @staticmethod
-    def row_macs(actor, actor_inner, critic, critic_inner):
-        """Multiply-adds of an update for a row of the batch: forward passes, weight gradients, input gradients."""
-        forward = 2 * actor + 6 * critic
-        weights = actor + 2 * critic
-        inputs = actor_inner + 2 * critic_inner + 2 * critic
-        return forward + weights + inputs
+    def update_macs(self):
+        """Multiply-adds of an update: forward passes, weight gradients, input gradients."""
+        actor, critic = network.macs(self.actor_layout), network.macs(self.critic_layout)
+        inputs = network.inner_macs(self.actor_layout) + 2 * network.inner_macs(self.critic_layout) + 2 * critic
+        return self.batch_size * (2 * actor + 6 * critic + actor + 2 * critic + inputs)
 
     def _explore(self, obs, action):
         k = self._kernels

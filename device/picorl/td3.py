@@ -1,12 +1,13 @@
 """Twin Delayed DDPG (Fujimoto et al. 2018, "Addressing Function Approximation Error in Actor-Critic Methods", algorithm 1)."""
 
-from . import memory, network
+from . import kernels, memory, network
+from .actor_critic import ActorCritic
+from .agent import real, whole
 from .memory import HYPER, STATE
-from .off_policy import OffPolicy, _real, _whole
 
 
-class TD3(OffPolicy):
-    """TD3; see OffPolicy for the other hyper-parameters. Noise is in units of half the action range.
+class TD3(ActorCritic):
+    """TD3; see ActorCritic for the other hyper-parameters. Noise is in units of half the action range.
 
     exploration_noise  standard deviation of the noise added to the policy's action when acting
     target_noise       standard deviation of the noise added to the target policy's action
@@ -38,10 +39,11 @@ class TD3(OffPolicy):
         seed=0,
         take=memory.take,
     ):
-        _whole("policy_delay", policy_delay, 1)
-        _real("exploration_noise", exploration_noise, 0, 10)
-        _real("target_noise", target_noise, 0, 10)
-        _real("target_noise_clip", target_noise_clip, 0, 10)
+        kernels.need("smoothed_action", "TD3")
+        whole("policy_delay", policy_delay, 1)
+        real("exploration_noise", exploration_noise, 0, 10)
+        real("target_noise", target_noise, 0, 10)
+        real("target_noise_clip", target_noise_clip, 0, 10)
         super().__init__(
             env,
             hidden,
@@ -80,12 +82,12 @@ class TD3(OffPolicy):
     def _adam_states(self):
         return (self.actor_adam, self.critic1_adam, self.critic2_adam)
 
-    @staticmethod
-    def row_macs(actor, actor_inner, critic, critic_inner):
-        """Multiply-adds of an update with its share of the actor's, for a row of the batch (policy_delay 2)."""
-        every = actor + 2 * critic + 2 * (critic + critic + critic_inner)
-        delayed = actor + critic + critic + actor + actor_inner
-        return every + delayed // 2
+    def update_macs(self):
+        """Multiply-adds of an update with its share of the actor's (policy_delay 2)."""
+        actor, critic = network.macs(self.actor_layout), network.macs(self.critic_layout)
+        every = actor + 2 * critic + 2 * network.training_macs(self.critic_layout)
+        delayed = network.training_macs(self.actor_layout) + critic + critic
+        return self.batch_size * (every + delayed // 2)
 
     def _explore(self, obs, action):
         k = self._kernels

@@ -6,6 +6,11 @@ from array import array
 _EVALUATION_SEED = 1_000_000
 
 
+def _new_action(env):
+    """A buffer for an action of env: array('i') of one choice where actions are discrete."""
+    return array("i", (0,)) if hasattr(env, "n_actions") else array("f", [0] * len(env.action_low))
+
+
 def _score(agent, env, episodes, total, action):
     """Write to total (1) the mean return of whole episodes with the deterministic policy; the sum is made by a kernel."""
     from . import kernels
@@ -28,7 +33,7 @@ def evaluate(agent, env, episodes=10):
     if episodes < 1:
         raise ValueError("evaluate: episodes is %r, must be at least 1" % (episodes,))
     total = array("f", (0,))
-    _score(agent, env, episodes, total, array("f", [0] * len(env.action_low)))
+    _score(agent, env, episodes, total, _new_action(env))
     return total[0]
 
 
@@ -41,6 +46,7 @@ def train(agent, env, steps, evaluate_every=1000, evaluate_episodes=10, evaluati
     Evaluations run in evaluation_env, or in env.clone() when None, so they do not touch the episode that is being learned from.
     hook(), if given, is called between the pieces of an update (not in the warm-up nor in an evaluation, which have no long pieces).
     An episode that is open, in env and agent alike, is continued: train again, or after load, to go on.
+    With several environments (`n_envs`) steps counts the transitions of all of them, and `episode_return` is None.
     """
     if evaluate_every < 1:
         raise ValueError("train: evaluate_every is %r, must be at least 1" % (evaluate_every,))
@@ -48,17 +54,17 @@ def train(agent, env, steps, evaluate_every=1000, evaluate_episodes=10, evaluati
         if not hasattr(env, "clone"):
             raise ValueError("train: env has no clone(): give an evaluation_env, or evaluate_episodes=0")
         evaluation_env = env.clone(_EVALUATION_SEED)
-    return _train(agent, env, steps, evaluate_every, evaluate_episodes, evaluation_env, hook)
+    loop = _train_together if hasattr(env, "n_envs") else _train
+    return loop(agent, env, steps, evaluate_every, evaluate_episodes, evaluation_env, hook)
 
 
 def _train(agent, env, steps, evaluate_every, evaluate_episodes, evaluation_env, hook):
     from . import kernels
 
     accumulate = kernels.backend.accumulate
-    act, step, observe, work = agent.act, env.step, agent.observe, agent.work
+    act, step, observe = agent.act, env.step, agent.observe
     obs, reward = env.obs, env.reward
-    action = array("f", [0] * agent.act_size)
-    score = array("f", (0,))
+    action = _new_action(env)
     returns = array("f", (0, 0))  # of the running episode, of the ended ones
     episodes = 0
     whole = not agent.in_episode(obs)  # the return of an episode that is continued is not known
@@ -79,25 +85,61 @@ def _train(agent, env, steps, evaluate_every, evaluate_episodes, evaluation_env,
             env.reset()
             agent.begin(obs)
         if agent.ready():
-            if hook is None:
-                agent.update()
-            else:
-                # The hook may finish the update itself: `save` does.
-                before = agent.updates
-                while not work():
-                    hook()
-                    if agent.updates != before:
-                        break
+            _learn(agent, hook)
         if agent.steps % evaluate_every == 0:
-            record = {"step": agent.steps, "updates": agent.updates}
-            if evaluate_episodes:
-                if hasattr(evaluation_env, "reseed"):
-                    evaluation_env.reseed(_EVALUATION_SEED)
-                _score(agent, evaluation_env, evaluate_episodes, score, action)
-                agent.note_return(score)
-                record["return"] = score[0]
-                record["best"] = agent.best_return[0]
+            record = _record(agent, evaluation_env, evaluate_episodes)
             record["episode_return"] = returns[1] / episodes if episodes else None
             returns[1] = 0.0
             episodes = 0
             yield record
+
+
+def _train_together(agent, env, steps, evaluate_every, evaluate_episodes, evaluation_env, hook):
+    """_train for environments that are stepped together and begin anew by themselves."""
+    if not hasattr(agent, "observe_all"):
+        raise ValueError("train: %s learns from one environment, env has n_envs" % type(agent).__name__)
+    act, step, observe, ready = agent.act, env.step, agent.observe_all, agent.ready
+    obs, reward, ended, final_obs, n_envs = env.obs, env.reward, env.ended, env.final_obs, env.n_envs
+    action = agent.new_action()
+    if not agent.in_episode(obs):
+        env.reset()
+        agent.begin(obs)
+    due = (agent.steps // evaluate_every + 1) * evaluate_every
+    for _ in range((steps + n_envs - 1) // n_envs):
+        act(obs, action)
+        step(action)
+        observe(reward, obs, ended, final_obs)
+        if ready():
+            _learn(agent, hook)
+        if agent.steps >= due:
+            due += evaluate_every
+            record = _record(agent, evaluation_env, evaluate_episodes)
+            record["episode_return"] = None
+            yield record
+
+
+def _learn(agent, hook):
+    """One update, whole or with hook() between its pieces."""
+    if hook is None:
+        agent.update()
+        return
+    # The hook may finish the update itself: `save` does.
+    before = agent.updates
+    while not agent.work():
+        hook()
+        if agent.updates != before:
+            break
+
+
+def _record(agent, env, episodes):
+    """Where training is, and what the policy scores in env when episodes are wanted."""
+    record = {"step": agent.steps, "updates": agent.updates}
+    if episodes:
+        score = array("f", (0,))
+        if hasattr(env, "reseed"):
+            env.reseed(_EVALUATION_SEED)
+        _score(agent, env, episodes, score, _new_action(env))
+        agent.note_return(score)
+        record["return"] = score[0]
+        record["best"] = agent.best_return[0]
+    return record

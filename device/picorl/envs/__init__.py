@@ -10,4 +10,6 @@ Optional: clone(seed), another environment of the same kind, for evaluation; res
 array and typecode that hold the environment's whole state, so that a checkpoint can store it.
 """
 
+from .cartpole import CartPole
 from .pendulum import Pendulum
+from .vector import VectorCartPole, VectorPendulum

@@ -1,0 +1,245 @@
+"""What every agent is: sizes checked before anything is taken, declared buffers, updates that can be run in pieces, checkpoints.
+
+An algorithm adds its hyper-parameters, its buffers, how it acts and observes, and `_pieces`: the endless generator of its update.
+"""
+
+from . import checkpoint, kernels, memory, network
+
+# Streams of random numbers (environments use 16 and up).
+INIT = 0
+ACT = 1
+UPDATE = 2
+
+# Adam's spans are as many elements a row of chunk, so that its pieces cost about what the networks' cost.
+SPAN = 256
+
+# Stands for "never evaluated": below every return, and finite, as all that a checkpoint holds.
+NO_RETURN = -1e30
+
+ADAM_BETA1 = 0.9
+ADAM_BETA2 = 0.999
+ADAM_EPSILON = 1e-7
+
+
+def whole(name, value, least):
+    """value, if it is an int of at least least, else ValueError."""
+    if not isinstance(value, int) or value < least:
+        raise ValueError("%s is %r, must be a whole number of at least %d" % (name, value, least))
+    return value
+
+
+def real(name, value, least, most):
+    """value, if it is a number between least and most, else ValueError."""
+    if not least <= value <= most:  # also refuses NaN
+        raise ValueError("%s is %r, must be between %s and %s" % (name, value, least, most))
+    return value
+
+
+def seed_of(seed):
+    if not 0 <= seed <= 0xFFFFFFFF:
+        raise ValueError("seed is %r, must be between 0 and 4294967295" % (seed,))
+    return seed
+
+
+def bounds_of(env, who):
+    """Check that actions of env are continuous, within bounds that can be scaled to; how many actions there are."""
+    if hasattr(env, "n_actions"):
+        raise ValueError("%s: env has n_actions, must have continuous actions (DQN and PPO take discrete ones)" % who)
+    for low, high in zip(env.action_low, env.action_high):
+        if not -1e30 < low < high < 1e30:
+            raise ValueError("env: action bounds are %s to %s, must be finite and ascending" % (low, high))
+    return len(env.action_low)
+
+
+class Agent:
+    """Base of all agents. A subclass has, as class attributes:
+
+    PARAMS  names of the buffers that are learned, in the order of `crc`
+    GRADS   names of those that an unfinished update leaves dirty
+    HEAD    what the actor's output means to a Policy: gaussian, deterministic or categorical
+    """
+
+    critic_layout = None
+
+    def _take(self, take, seed):
+        """Make all buffers. What is not a buffer comes before, while there is room: the spans already, the generator here."""
+        self._kernels = kernels.backend
+        self._updating = False
+        self._update = self._pieces()
+        take(self, self.declare())
+        for rng, stream in ((self.rng_init, INIT), (self.rng_act, ACT), (self.rng_update, UPDATE)):
+            rng[0] = seed
+            rng[1] = stream
+        self.best_return[0] = NO_RETURN
+
+    def _set_scaling(self, env):
+        for i in range(self.act_size):
+            self.scaling[i] = (env.action_high[i] - env.action_low[i]) / 2
+            self.scaling[self.act_size + i] = (env.action_high[i] + env.action_low[i]) / 2
+
+    def _start_adam(self, pairs, states):
+        """pairs: (hyper, learning rate), …; states: Adam's."""
+        for hyper, rate in pairs:
+            hyper[0] = rate
+            hyper[1] = ADAM_BETA1
+            hyper[2] = ADAM_BETA2
+            hyper[3] = ADAM_EPSILON
+        for state in states:
+            state[0] = 1
+            state[1] = 1
+
+    # --- the loop of a robot ----------------------------------------------------------------------------------------
+
+    @property
+    def steps(self):
+        """Transitions observed, refused ones included."""
+        return self.counters[0]
+
+    @property
+    def updates(self):
+        """Updates completed."""
+        return self.counters[1]
+
+    def update(self):
+        """Run one update, or the rest of one that `work` began. ValueError when not `ready`."""
+        if not (self._updating or self.ready()):
+            raise ValueError("update: " + self._why_not_ready())
+        self._updating = True
+        if self._update is None:
+            self._update = self._pieces()
+        pieces = self._update
+        try:
+            while not next(pieces):
+                pass
+        except BaseException:
+            self._discard()
+            raise
+        self._updating = False
+        self.counters[1] += 1
+
+    def work(self):
+        """Run one piece of an update; True when that completed the update. Does nothing while not `ready`."""
+        if not (self._updating or self.ready()):
+            return False
+        self._updating = True
+        if self._update is None:
+            self._update = self._pieces()
+        try:
+            if not next(self._update):
+                return False
+        except BaseException:
+            self._discard()
+            raise
+        self._updating = False
+        self.counters[1] += 1
+        return True
+
+    def _discard(self):
+        """Forget the unfinished update: the next one starts with a generator of its own, which clears the gradients first."""
+        # In this order, so that whatever interrupts it here leaves an agent that goes on.
+        self._updating = False
+        self._update = None
+
+    def _clear_gradients(self):
+        # Half a gradient must not reach the next update.
+        for name in self.GRADS:
+            grad = getattr(self, name)
+            self._kernels.fill(grad, self.zero, 0, len(grad))
+
+    # --- policies and checkpoints -----------------------------------------------------------------------------------
+
+    def _kept(self):
+        """(what acts, its copy) of every buffer that use_best brings back."""
+        return ((self.actor, self.best),)
+
+    def note_return(self, mean):
+        """Keep the policy if mean (1), the mean return of an evaluation, is the best yet."""
+        if mean[0] > self.best_return[0]:
+            self.best_return[0] = mean[0]
+            if self.keep_best:
+                for acting, best in self._kept():
+                    self._kernels.copy(acting, 0, best, 0, len(best))
+
+    def use_best(self):
+        """Make the best policy kept the acting one. ValueError when none was kept."""
+        if not self.keep_best or self.best_return[0] < 0.9 * NO_RETURN:
+            raise ValueError("use_best: no policy was kept (keep_best=True and an evaluation are needed)")
+        if self._updating:
+            self._discard()  # its second half would be about another policy
+        for acting, best in self._kept():
+            self._kernels.copy(best, 0, acting, 0, len(best))
+
+    def crc(self):
+        """CRC-32 over all learned parameters as 8 hex digits: equal when every bit is."""
+        crc = memory.zeros("I", 1)
+        for name in self.PARAMS:
+            self._kernels.crc32(getattr(self, name), crc)
+        return checkpoint.hex8(crc)
+
+    def save(self, path, full=False, env=None):
+        """Write a checkpoint: the policy, or with full=True all that training needs to go on to the same bits.
+
+        env (with buffers()) is stored in a full one too. An update that `work` began is finished first. The file at path is replaced
+        only after the new one was written and read back. OSError when there is no room, ValueError when a value is not finite.
+        """
+        while self._updating:
+            self.work()
+        checkpoint.save(path, self, full, env)
+
+    def load(self, path, env=None):
+        """Read a checkpoint of `save`; True for a full one.
+
+        A policy goes into the actor (and its target); a full checkpoint into everything, hyper-parameters included, and must come from
+        an agent of the same sizes and settings that feed learning (chunk may differ). An unfinished update is discarded.
+        ValueError names what is wrong with the file or does not fit this agent; nothing is changed then. OSError while the checked file is
+        read again (a card pulled out) leaves an agent to be loaded anew.
+        """
+        found = checkpoint.open_fitting(path, self, env)
+        self._discard()
+        full = checkpoint.read(found, self)
+        if not full:
+            self._policy_loaded()
+        return full
+
+    def _policy_loaded(self):
+        """For algorithms that keep more than one copy of the policy."""
+
+    def facts(self):
+        """(name, value), … that a full checkpoint must agree with, beside the layouts."""
+        return ()
+
+    def used_rows(self):
+        """Rows of the replay that were ever used: so many a checkpoint stores."""
+        return 0
+
+    def stored(self, name, length, rows):
+        """(how many items of a buffer a checkpoint stores, their shape) where rows of the replay were used."""
+        return length, [length]
+
+    def rows_loaded(self, rows):
+        """A checkpoint with this many rows of replay was read."""
+
+    # --- for plan(), before anything is taken -----------------------------------------------------------------------
+
+    def learned(self):
+        """The layout of every network that is learned."""
+        return (self.actor_layout, self.critic_layout)
+
+    def update_macs(self):
+        """Multiply-adds of the networks in one update."""
+        raise NotImplementedError
+
+    def update_every(self):
+        """Environment steps from one update to the next."""
+        return 1
+
+    def optimiser_steps(self):
+        """Steps of each network's optimiser in one update."""
+        return 1
+
+    def count_spans(self):
+        """How many (start, count) tuples the agent cuts its work into."""
+        spans = len(memory.spans(self.batch_size, self.chunk))
+        for layout in (self.actor_layout, self.critic_layout):
+            spans += len(memory.spans(network.n_params(layout), self.chunk * SPAN))
+        return spans
