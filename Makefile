@@ -43,14 +43,14 @@ $(VENV)/.installed: $(VENV)/.environment pyproject.toml $(C_FILES) $(wildcard $(
 micropython: ## MicroPython's source, mpy-cross and the unix port with picorl inside (build/unix/micropython)
 	@$(PYTHON) boards/micropython.py
 
-natmod: setup ## native modules for stock firmware (build/natmod/): all that have a compiler, or ARCH="x64 ..."
-	@$(VENV)/bin/python boards/natmod.py $(ARCH)
+natmod: setup ## native modules for stock firmware (build/natmod/): all that have a compiler, or ARCH="x64 ..." (ALGORITHMS="sac ppo")
+	@$(VENV)/bin/python boards/natmod.py $(ARCH) --algorithms "$(ALGORITHMS)"
 
 natmod-%: setup
-	@$(VENV)/bin/python boards/natmod.py $*
+	@$(VENV)/bin/python boards/natmod.py $* --algorithms "$(ALGORITHMS)"
 
 firmware: setup ## firmware for a board with picorl inside, BOARD=RPI_PICO; STOCK=1 without, ARENA=256K (build/firmware/)
-	@$(VENV)/bin/python boards/firmware.py $(BOARD) $(if $(STOCK),--stock) $(ARENA:%=--arena %)
+	@$(VENV)/bin/python boards/firmware.py $(BOARD) $(if $(STOCK),--stock) --algorithms "$(ALGORITHMS)" $(ARENA:%=--arena %)
 
 emulate: setup ## start an emulated board and say its port, BOARD=QEMU_CORTEX_M7 (STOCK=1, HEAP=512K, FLASH=file)
 	@$(VENV)/bin/python boards/firmware.py --quiet $(BOARD) $(if $(STOCK),--stock)

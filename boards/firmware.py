@@ -24,14 +24,14 @@ from picorl_host.emulator import size
 FIRMWARE = BUILD / "firmware"
 
 
-def qemu(board, stock, arena, tree, cross, build):
+def qemu(board, stock, arena, algorithms, tree, cross, build):
     """The port takes boards from outside the tree."""
     manifest = "boards/qemu/stock_manifest.py" if stock else "boards/qemu/manifest.py"
-    variables = {"USER_C_MODULES": ""} if stock else {"PICORL_ARENA": arena or ""}
+    variables = {"USER_C_MODULES": ""} if stock else {"PICORL_ARENA": arena or "", "PICORL_ALGORITHMS": algorithms}
     micropython.port_make("qemu", tree, cross, build, manifest, BOARD=board.name, BOARD_DIR=board.folder, **variables)
 
 
-def rp2(board, stock, arena, tree, cross, build):
+def rp2(board, stock, arena, algorithms, tree, cross, build):
     """Raspberry Pi's microcontrollers: CMake, and three libraries that a Debian tree does not hold."""
     sdk = rp2_libraries(tree)
     variables = {
@@ -47,6 +47,7 @@ def rp2(board, stock, arena, tree, cross, build):
     if not stock:
         variables["USER_C_MODULES"] = ROOT / "native_modules/micropython.cmake"
         variables["PICORL_ARENA"] = arena
+        variables["PICORL_ALGORITHMS"] = algorithms
     # The scan for QSTRs does not know where this header is.
     includes = sorted(sdk.glob("src/rp2_common/pico_platform_*/include"))
     env = ["env", f"MICROPY_MPYCROSS={cross}", "CPATH=" + ":".join(map(str, includes))]
@@ -112,8 +113,9 @@ RECIPE = (
 CONTENT = ("native_modules", "device/picorl", "device/manifest.py")
 
 
-def firmware(board, tree, cross, stock=False, arena=None):
-    """Build it; the path of the file that goes onto the board. arena: bytes, instead of what board.toml says."""
+def firmware(board, tree, cross, stock=False, arena=None, algorithms=""):
+    """Build it; the path of the file that goes onto the board. arena: bytes, instead of what board.toml says. algorithms: those that
+    its kernels can, with blanks between; none named: every one."""
     port = board.data["port"]
     if port not in RECIPES or "file" not in board.get("firmware", {}):
         why = board.get("firmware.not_here", "it needs no firmware")
@@ -125,7 +127,7 @@ def firmware(board, tree, cross, stock=False, arena=None):
     recipe = micropython.digest(*own, *(ROOT / path for path in (*RECIPE, SHARED[port])))
     content = "" if stock else micropython.digest(*(ROOT / path for path in CONTENT))
     built_as, remember = micropython.up_to_date(
-        build / "recipe", tree.resolve(), micropython.version(tree), recipe, arena
+        build / "recipe", tree.resolve(), micropython.version(tree), recipe, arena, algorithms
     )
     fresh, done = micropython.up_to_date(product, recipe, content)
     # What runs it, too: a board that is only emulated is of no use without.
@@ -136,7 +138,7 @@ def firmware(board, tree, cross, stock=False, arena=None):
             micropython.remove(build)  # make does not see a change of flags
         build.mkdir(parents=True, exist_ok=True)
         with micropython.step(f"firmware {build.name}"):
-            RECIPES[port](board, stock, arena, tree, cross, build)
+            RECIPES[port](board, stock, arena, algorithms, tree, cross, build)
         (build / "recipe").touch()
         remember()
         done()
@@ -149,7 +151,9 @@ def main():
     parser.add_argument("--quiet", action="store_true", help="say nothing of what is up to date")
     parser.add_argument("--stock", action="store_true", help="without picorl, as MicroPython's own firmware")
     parser.add_argument("--arena", type=size, help="bytes of memory that the collector does not scan, such as 512K")
+    parser.add_argument("--algorithms", default="", metavar="NAMES", help='such as "sac ppo"; default: all there are')
     arguments = parser.parse_args()
+    algorithms = " ".join(sorted(arguments.algorithms.split()))
     try:
         if not arguments.boards:
             raise Missing(f"for which board? make firmware BOARD=... with one of {', '.join(boards.names())}")
@@ -159,7 +163,7 @@ def main():
             tree = micropython.source()
             cross = micropython.mpy_cross(tree)
             for board in wanted:
-                product = firmware(board, tree, cross, arguments.stock, arguments.arena)
+                product = firmware(board, tree, cross, arguments.stock, arguments.arena, algorithms)
                 if not arguments.quiet:
                     print(f"{product.relative_to(ROOT)}: {product.stat().st_size} bytes")
     except (Missing, boards.UnknownBoard) as problem:

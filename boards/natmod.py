@@ -45,13 +45,14 @@ def bring_compiler(arch):
         raise Missing(f"native modules for {arch} need {command}{origin}")
 
 
-def build(arch, tree):
+def build(arch, tree, algorithms=""):
+    """The path of the module for arch; algorithms, with blanks between, are all it can: none named, it can every one."""
     product = PRODUCTS / f"{arch}_6.3/_picorl.mpy"
     recipe = micropython.digest(FOLDER / "Makefile", ROOT / "boards/natmod.py")
-    built_as, remember = micropython.up_to_date(product, tree.resolve(), micropython.version(tree), recipe)
+    built_as, remember = micropython.up_to_date(product, tree.resolve(), micropython.version(tree), recipe, algorithms)
     if not built_as:
         micropython.remove(product.parent)  # make does not see a change of flags
-    micropython.make(f"natmod-{arch}", FOLDER, ARCH=arch, MPY_DIR=tree, OUT=product.parent)
+    micropython.make(f"natmod-{arch}", FOLDER, ARCH=arch, MPY_DIR=tree, OUT=product.parent, ALGORITHMS=algorithms)
     remember()
     product.touch()  # newer than its sources, even where those that changed are not in it
     return product
@@ -68,7 +69,9 @@ def sizes(product):
 def main():
     parser = argparse.ArgumentParser(description="Build native modules for stock firmware, into build/natmod/.")
     parser.add_argument("archs", nargs="*", metavar="ARCH", help=f"{', '.join(COMPILERS)}; default: all that can be")
-    wanted = parser.parse_args().archs
+    parser.add_argument("--algorithms", default="", metavar="NAMES", help='such as "sac ppo"; default: all there are')
+    arguments = parser.parse_args()
+    wanted, algorithms = arguments.archs, " ".join(sorted(arguments.algorithms.split()))
     unknown = set(wanted) - set(COMPILERS)
     if unknown:
         parser.error(f"ARCH is {', '.join(unknown)}, must be one of {', '.join(COMPILERS)}")
@@ -85,7 +88,7 @@ def main():
                         raise
                     print(f"{arch:16}  left out: {missing}", flush=True)
                     continue
-                code, constants, variables, file = sizes(build(arch, tree))
+                code, constants, variables, file = sizes(build(arch, tree, algorithms))
                 print(f"{arch:16}{code:10}{constants:11}{variables:8}{file:9}", flush=True)
     except Missing as missing:
         sys.exit(f"picorl: {missing}")

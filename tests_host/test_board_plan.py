@@ -116,7 +116,7 @@ def test_without_a_board_all_are_compared():
         assert name in said
 
 
-@pytest.mark.parametrize("arguments", [["--hidden", "0"], ["7"], ["--algo", "ppo"], ["--hidden", "8", "-1"]])
+@pytest.mark.parametrize("arguments", [["--hidden", "0"], ["7"], ["--algo", "a2c"], ["--hidden", "8", "-1"]])
 def test_bad_options_are_refused(arguments):
     assert shell("--board", "RPI_PICO", *arguments)[0].exit_code == 2
 

@@ -11,6 +11,7 @@ from typer.testing import CliRunner
 
 from picorl_host import cli, compare, runner, telemetry
 from picorl_host.bench import learning, pendulum
+from picorl_host.bench.tasks import TASKS
 
 
 def shell(command, *arguments):
@@ -199,10 +200,13 @@ def test_identical_means_every_crc():
 
 
 def test_bars_of_the_learning_benchmark():
-    assert learning.summary("sac", [-150, -160, -199]) == {"median": -160, "worst": -199, "passed": True}
-    assert not learning.summary("sac", [-150, -161, -199])["passed"]
-    assert not learning.summary("sac", [-150, -150, -201])["passed"]
-    assert learning.summary("td3", [-150, -165, -229])["passed"]
+    sac, dqn = TASKS["sac"], TASKS["dqn-cartpole"]
+    assert learning.summary(sac, [-150, -160, -199]) == {"median": -160, "worst": -199, "passed": True}
+    assert not learning.summary(sac, [-150, -161, -199])["passed"]
+    assert not learning.summary(sac, [-150, -150, -201])["passed"]
+    assert learning.summary(TASKS["td3"], [-150, -165, -229])["passed"]
+    assert learning.summary(dqn, [100] + [480] * 9)["passed"]
+    assert not learning.summary(dqn, [100, 474] + [500] * 8)["passed"]
 
 
 def test_learning_benchmark_scores_and_fails_below_the_bars(tmp_path, monkeypatch):
@@ -213,7 +217,9 @@ def test_learning_benchmark_scores_and_fails_below_the_bars(tmp_path, monkeypatc
     app = typer.Typer()
     app.command()(learning.main)
     out = tmp_path / "learning.json"
-    result = shell(app, "--algo", "td3", "--seeds", 2, "--steps", 200, "--runtime", "cpython", "--out", out)
+    result = shell(
+        app, "--task", "td3,dqn-cartpole", "--seeds", 2, "--steps", 200, "--runtime", "cpython", "--out", out
+    )
     assert result.exit_code == 1, result.output
     assert "failed" in result.output and "-139.2" in result.output
     scores = json.loads(out.read_text())["scores"]["td3"]
@@ -226,8 +232,8 @@ def test_learning_benchmark_names_an_unknown_algorithm(tmp_path):
 
     app = typer.Typer()
     app.command()(learning.main)
-    result = shell(app, "--algo", "sac,ppo", "--out", tmp_path / "x.json")
-    assert result.exit_code == 2 and "ppo" in result.output
+    result = shell(app, "--task", "sac,a2c", "--out", tmp_path / "x.json")
+    assert result.exit_code == 2 and "a2c" in result.output
 
 
 def test_pendulum_benchmark_compares_within_a_turn():

@@ -1,5 +1,6 @@
 """What an agent takes of a board: memory, exactly, and time, as an estimate; as text for the terminal."""
 
+import math
 from array import array
 from dataclasses import dataclass
 
@@ -13,10 +14,13 @@ from . import boards
 from .estimate import estimate
 from .runner import Problem
 
-ALGORITHMS = {"sac": picorl.SAC, "td3": picorl.TD3}
+ALGORITHMS = {"sac": picorl.SAC, "td3": picorl.TD3, "ppo": picorl.PPO, "dqn": picorl.DQN}
 
 # What a board without a training section in its board.toml is planned for.
 DEFAULTS = {"algorithm": "sac", "hidden": [64, 64], "batch_size": 100, "replay_capacity": 10_000, "steps": 10_000}
+
+# Steps of a rollout, for PPO.
+ROLLOUT = 1024
 
 # Steps before learning starts, as TD3 and SAC have it.
 WARMUP = 100
@@ -26,10 +30,13 @@ SMALL = 0.01
 
 
 class Sizes:
-    """Stands for an environment of which only the sizes are known."""
+    """Stands for an environment of which only the sizes are known; discrete: act_size choices instead of as many numbers."""
 
-    def __init__(self, obs_size, act_size):
+    def __init__(self, obs_size, act_size, discrete=False):
         self.obs = array("f", [0] * obs_size)
+        if discrete:
+            self.n_actions = act_size
+            return
         self.action_low = array("f", [-1] * act_size)
         self.action_high = array("f", [1] * act_size)
 
@@ -51,6 +58,9 @@ class Setup:
             raise Problem(str(refused)) from None
 
     def largest_replay(self, heap):
+        """Rows, 0 when not even a batch fits, None for an algorithm without a replay."""
+        if "replay_capacity" not in self.options:
+            return None
         options = {name: value for name, value in self.options.items() if name != "replay_capacity"}
         return largest_replay(ALGORITHMS[self.algorithm], self.env, heap, self.arena, **options)
 
@@ -58,25 +68,48 @@ class Setup:
         chunk = self.options["chunk"]
         return (
             f"{self.algorithm.upper()}, hidden {self.hidden()}, batch {self.options['batch_size']}"
-            f"{f' in chunks of {chunk}' if chunk else ''}, replay {self.options['replay_capacity']}"
+            f"{f' in chunks of {chunk}' if chunk else ''}, {self.experience()}"
         )
+
+    def experience(self):
+        """Where it learns from."""
+        replay = self.options.get("replay_capacity")
+        return f"replay {replay}" if replay else f"rollouts of {self.options['rollout_steps']}"
 
     def hidden(self):
         return " ".join(map(str, self.options["hidden"]))
 
 
-def setup(board, algorithm=None, hidden=None, batch=None, replay=None, chunk=None, steps=None, obs=None, actions=None):
+def setup(
+    board,
+    algorithm=None,
+    hidden=None,
+    batch=None,
+    replay=None,
+    rollout=None,
+    chunk=None,
+    steps=None,
+    obs=None,
+    actions=None,
+):
     """The Setup of these choices; what is None comes from the board's own training section. board may be None."""
+    rollout = rollout or ROLLOUT
     given = DEFAULTS | (board.get("training", {}) if board else {})
-    env = Pendulum() if obs is None and actions is None else Sizes(obs or 3, actions or 1)
-    options = {
-        "hidden": tuple(hidden or given["hidden"]),
-        "batch_size": batch or given["batch_size"],
-        "replay_capacity": replay or given["replay_capacity"],
-        "chunk": chunk or given.get("chunk"),
-    }
+    algorithm = algorithm or given["algorithm"]
+    if algorithm == "dqn":
+        env = Sizes(obs or 4, actions or 2, discrete=True)
+    else:
+        env = Pendulum() if obs is None and actions is None else Sizes(obs or 3, actions or 1)
+    options = {"hidden": tuple(hidden or given["hidden"]), "chunk": chunk or given.get("chunk")}
+    if algorithm == "ppo":
+        # A batch of the same size, or as near as divides the rollout.
+        options["rollout_steps"] = rollout
+        options["batch_size"] = batch or 2 ** round(math.log2(min(given["batch_size"], rollout)))
+    else:
+        options["batch_size"] = batch or given["batch_size"]
+        options["replay_capacity"] = replay or given["replay_capacity"]
     arena = board.get("firmware.arena", 0) if board else 0
-    return Setup(algorithm or given["algorithm"], env, steps or given["steps"], options, arena)
+    return Setup(algorithm, env, steps or given["steps"], options, arena)
 
 
 def memory_table(plan, everything=False):
@@ -106,7 +139,8 @@ def verdict(plan, setup, board):
         lines = [f"fits: {plan.heap:,} of {heap:,} bytes of heap, {heap - plan.heap:,} are left for your program"]
     else:
         lines = [f"does not fit: needs {plan.heap:,} bytes, the heap has {heap:,}"]
-    lines.append(f"the largest replay that fits: {rows:,} rows" if rows else "not even a replay of one batch fits")
+    if rows is not None:
+        lines.append(f"the largest replay that fits: {rows:,} rows" if rows else "not even a replay of one batch fits")
     times = estimate(plan, board.data["mcu"], board.get("clock_mhz"))
     if times is None:
         return [*lines, "no estimate of time: neither its speed nor its clock is known"]
@@ -128,7 +162,7 @@ def all_boards(**choices):
         padding=(0, 1, 0, 0),
     )
     table.add_column("board", no_wrap=True)
-    for name in ("hidden", "batch", "replay", "heap", "largest", "act", "update", "training"):
+    for name in ("hidden", "batch", "rows", "heap", "largest", "act", "update", "training"):
         table.add_column(name, justify="right", no_wrap=True)
     for name in boards.names():
         board = boards.load(name)
@@ -137,8 +171,10 @@ def all_boards(**choices):
         heap = board.data["heap"]
         times = estimate(plan, board.data["mcu"], board.get("clock_mhz"))
         told = (times.act, times.update, times.training(chosen.steps, WARMUP)) if times else ()
-        numbers = (chosen.hidden(), str(chosen.options["batch_size"]), str(chosen.options["replay_capacity"]))
-        fit = (f"{plan.heap / heap:.0%}", str(chosen.largest_replay(heap)))
+        rows = chosen.options.get("replay_capacity", chosen.options.get("rollout_steps"))
+        numbers = (chosen.hidden(), str(chosen.options["batch_size"]), str(rows))
+        largest = chosen.largest_replay(heap)
+        fit = (f"{plan.heap / heap:.0%}", "" if largest is None else str(largest))
         table.add_row(name, *numbers, *fit, *map(duration, told), style=None if plan.heap <= heap else "red")
     return table
 

@@ -25,6 +25,13 @@ class Algo(str, enum.Enum):
     td3 = "td3"
 
 
+class Planned(str, enum.Enum):
+    sac = "sac"
+    td3 = "td3"
+    ppo = "ppo"
+    dqn = "dqn"
+
+
 class Runtime(str, enum.Enum):
     micropython = "micropython"
     cpython = "cpython"
@@ -140,16 +147,17 @@ def run(
 @app.command()
 def plan(
     board: Annotated[str | None, typer.Option(help="A folder of boards/; all of them when left out.")] = None,
-    algo: Annotated[Algo | None, typer.Option(help="The algorithm.")] = None,
+    algo: Annotated[Planned | None, typer.Option(help="The algorithm.")] = None,
     hidden: Annotated[int | None, typer.Option(min=1, metavar="N...", help="Units of the hidden layers.")] = None,
     # An option of click takes a fixed number of values: those after the first arrive as arguments.
     more_hidden: Annotated[list[int] | None, typer.Argument(hidden=True, metavar="", min=1)] = None,
     batch: Annotated[int | None, typer.Option(min=1, help="Transitions an update learns from.")] = None,
     replay: Annotated[int | None, typer.Option(min=1, help="Rows of the replay.")] = None,
+    rollout: Annotated[int | None, typer.Option(min=1, help="Steps of a rollout (PPO).")] = None,
     chunk: Annotated[int | None, typer.Option(min=1, help="Rows of a batch in one piece of work().")] = None,
     steps: Annotated[int | None, typer.Option(min=1, help="Environment steps of the training.")] = None,
     obs: Annotated[int | None, typer.Option(min=1, help="Numbers in an observation; default: Pendulum's.")] = None,
-    actions: Annotated[int | None, typer.Option(min=1, help="Numbers in an action.")] = None,
+    actions: Annotated[int | None, typer.Option(min=1, help="Numbers in an action; of choices for DQN.")] = None,
     everything: Annotated[bool, typer.Option("--all", help="Every buffer, the small ones too.")] = False,
 ):
     """Memory and time that an agent will take on a board, before anything is on it. Defaults are the board's own."""
@@ -160,6 +168,7 @@ def plan(
         hidden=hidden and (hidden, *(more_hidden or ())),
         batch=batch,
         replay=replay,
+        rollout=rollout,
         chunk=chunk,
         steps=steps,
         obs=obs,

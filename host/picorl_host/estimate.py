@@ -48,16 +48,20 @@ CORES = (
 
 @dataclass(frozen=True)
 class Estimate:
-    """Seconds for one act, one step of control (act, environment, observe), one update and one garbage collection."""
+    """Seconds for one act, one step of control (act, environment, observe), one update and one garbage collection.
+
+    update_every: environment steps from one update to the next.
+    """
 
     act: float
     step: float
     update: float
     gc: float
+    update_every: int = 1
 
     def training(self, steps, warmup):
-        """Seconds for a training with one update a step after the warm-up; evaluations come on top."""
-        return steps * self.step + max(0, steps - warmup) * self.update
+        """Seconds for a training with updates after the warm-up; evaluations come on top."""
+        return steps * self.step + max(0, steps - warmup) / self.update_every * self.update
 
 
 def core(mcu):
@@ -68,7 +72,8 @@ def core(mcu):
 def instructions(plan, core):
     """(of one act, of one step of control without the update, of one update, of one garbage collection)"""
     act = core.act * plan.act_macs + core.beside * ACT
-    update = core.update * plan.update_macs + core.param * plan.params + core.beside * UPDATE
+    beside = core.param * plan.params + core.beside * UPDATE
+    update = core.update * plan.update_macs + plan.optimiser_steps * beside
     return act, act + core.beside * STEP, update, plan.gc_instructions
 
 
@@ -77,4 +82,5 @@ def estimate(plan, mcu, clock_mhz):
     found = core(mcu)
     if found is None or not clock_mhz:
         return None
-    return Estimate(*(found.cycles * count / (clock_mhz * 1e6) for count in instructions(plan, found)))
+    seconds = (found.cycles * count / (clock_mhz * 1e6) for count in instructions(plan, found))
+    return Estimate(*seconds, plan.update_every)

@@ -1,6 +1,6 @@
-"""What the benchmarks run under MicroPython and CPython: train on Pendulum, timed, without evaluation; then score.
+"""What the benchmarks run under MicroPython and CPython: train, timed, without evaluation unless the best policy is wanted; then score.
 
-"starts" names a CSV file of angle and velocity: the final policy's mean return over episodes from there is reported.
+Pendulum's score is the mean return over episodes from the angles and velocities of the CSV file "starts", CartPole's that of 100 episodes.
 """
 
 import json
@@ -9,7 +9,7 @@ import time
 from array import array
 
 import picorl
-from picorl.envs import Pendulum
+from picorl import envs
 
 
 def cpu_time():
@@ -42,12 +42,21 @@ def report(event, **record):
 config = json.loads(sys.argv[1])
 if config.get("kernels"):
     picorl.kernels.select(config["kernels"])
-env = Pendulum(seed=config["seed"])
-agent = {"sac": picorl.SAC, "td3": picorl.TD3}[config["algo"]](env, seed=config["seed"])
+seed = config["seed"]
+kind = config.get("env") or "Pendulum"
+one = getattr(envs, kind)(seed=seed)
+env = getattr(envs, "Vector" + kind)(config["n_envs"], seed=seed) if config.get("n_envs") else one
+agent = getattr(picorl, config["algo"].upper())(env, seed=seed, **config.get("options", {}))
 report("start", kernels=picorl.kernels.name)
+every = config.get("evaluate_every")
 begin = cpu_time()
-for _ in picorl.train(agent, env, config["steps"], evaluate_every=config["steps"], evaluate_episodes=0):
+for _ in picorl.train(agent, env, config["steps"], every or config["steps"], 20 if every else 0):
     pass
 report("trained", cpu=cpu_time() - begin, crc=agent.crc())
-if "starts" in config:
-    report("scored", score=score(agent, env, config["starts"]))
+if config.get("score"):
+    if every:
+        agent.use_best()
+    on_starts = kind == "Pendulum"
+    report(
+        "scored", score=score(agent, one, config["starts"]) if on_starts else picorl.evaluate(agent, one.clone(1), 100)
+    )

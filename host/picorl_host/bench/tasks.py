@@ -1,0 +1,74 @@
+"""What the learning benchmark trains, and what it must reach."""
+
+import statistics
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+
+def all_but_a_tenth(scores):
+    """What all seeds reach but a tenth of them."""
+    return sorted(scores)[len(scores) // 10]
+
+
+@dataclass(frozen=True)
+class Task:
+    """An algorithm on an environment; bars are (name, statistic of the seeds' scores, what it must reach).
+
+    Scores on Pendulum are means over the committed starts, on CartPole over 100 episodes. n_envs: so many are stepped together. With
+    evaluate_every the best policy of the evaluations is scored, without the last one.
+    """
+
+    algo: str
+    env: str
+    steps: int
+    bars: tuple[tuple[str, Callable, float], ...]
+    options: dict = field(default_factory=dict)
+    n_envs: int | None = None
+    evaluate_every: int | None = None
+
+
+def _median_and_worst(median, worst):
+    return (("median", statistics.median, median), ("worst", min, worst))
+
+
+_BALANCED = (("9 of 10", all_but_a_tenth, 475.0),)
+
+# SAC and TD3 with picorl's defaults (hidden 64 x 64, batch 100). PPO on Pendulum in RLtools' setting.
+TASKS = {
+    "sac": Task("SAC", "Pendulum", 10_000, _median_and_worst(-160.0, -200.0)),
+    "td3": Task("TD3", "Pendulum", 10_000, _median_and_worst(-165.0, -230.0)),
+    "ppo": Task(
+        "PPO",
+        "Pendulum",
+        307_200,
+        _median_and_worst(-180.0, -360.0),
+        {
+            "rollout_steps": 1024,
+            "batch_size": 256,
+            "epochs": 2,
+            "gamma": 0.9,
+            "sigma": 2.0,
+            "learning_rate": 1e-3,
+            "keep_best": False,
+        },
+        n_envs=4,
+    ),
+    "ppo-cartpole": Task(
+        "PPO",
+        "CartPole",
+        150_000,
+        _BALANCED,
+        {
+            "rollout_steps": 128,
+            "batch_size": 128,
+            "epochs": 4,
+            "learning_rate": 1e-3,
+            "anneal_steps": 150_000,
+            "entropy": 0.01,
+            "activation": "tanh",
+        },
+        n_envs=4,
+        evaluate_every=15_000,
+    ),
+    "dqn-cartpole": Task("DQN", "CartPole", 100_000, _BALANCED, evaluate_every=2_500),
+}
