@@ -100,9 +100,18 @@ class SAC(ActorCritic):
 
     def _pieces(self):
         """One update after another; yields True when one is complete, False between its pieces."""
-        # Locals: looking a name up costs more than the smallest kernels do.
+        # Locals: looking a name up costs more than the smallest kernels do. A piece is what takes about as long as the longest
+        # single call, backward with its weight gradients.
         k = self._kernels
         forward, backward, gaussian_head, polyak = k.forward, k.backward, k.gaussian_head, k.polyak
+        td_target, mse_delta, policy_delta, head_backward = (
+            k.td_target,
+            k.mse_delta,
+            k.policy_delta,
+            k.gaussian_head_backward,
+        )
+        next_noise, reward, not_terminated = self.next_noise, self.reward, self.not_terminated
+        critic_loss, actor_loss, chunks = self.critic_loss, self.actor_loss, self._chunks
         adam_advance, adam, adam_delta = k.adam_advance, k.adam, k.adam_delta
         actor_layout, critic_layout, coeffs = self.actor_layout, self.critic_layout, self.coeffs
         actor, critic1, critic2, target1, target2 = self.actor, self.critic1, self.critic2, self.target1, self.target2
@@ -123,19 +132,18 @@ class SAC(ActorCritic):
             yield False
 
             # Critics, eq. 5 and 6: the target is r + gamma (min Q'(s', a') - alpha log pi(a'|s')), a' from the policy.
-            for row, rows in self._chunks:
+            for row, rows in chunks:
                 forward(actor_layout, actor, next_obs, head, cache_actor, row, rows)
-                gaussian_head(head, self.next_noise, next_obs_action, width, obs_size, log_prob, act_size, row, rows)
+                gaussian_head(head, next_noise, next_obs_action, width, obs_size, log_prob, act_size, row, rows)
                 yield False
                 forward(critic_layout, target1, next_obs_action, q1, cache1, row, rows)
-                yield False
                 forward(critic_layout, target2, next_obs_action, q2, cache1, row, rows)
-                k.td_target(self.reward, self.not_terminated, q1, q2, log_prob, coeffs, target, row, rows)
+                td_target(reward, not_terminated, q1, q2, log_prob, coeffs, target, row, rows)
                 yield False
             for critic, m, v, state in critics:
-                for row, rows in self._chunks:
+                for row, rows in chunks:
                     forward(critic_layout, critic, obs_action, q1, cache1, row, rows)
-                    k.mse_delta(q1, target, d_q1, self.critic_loss, row, rows, batch)
+                    mse_delta(q1, target, d_q1, critic_loss, row, rows, batch)
                     yield False
                     backward(critic_layout, critic, obs_action, q1, cache1, d_q1, grad, None, row, rows)
                     yield False
@@ -145,19 +153,17 @@ class SAC(ActorCritic):
                     yield False
 
             # Actor, eq. 7 and 9: minimise alpha log pi(a|s) - min Q(s, a), a from the policy; the actions of obs_action give way to a.
-            for row, rows in self._chunks:
+            for row, rows in chunks:
                 forward(actor_layout, actor, obs, head, cache_actor, row, rows)
                 gaussian_head(head, noise, obs_action, width, obs_size, log_prob, act_size, row, rows)
-                yield False
                 forward(critic_layout, critic1, obs_action, q1, cache1, row, rows)
                 yield False
                 forward(critic_layout, critic2, obs_action, q2, cache2, row, rows)
-                k.policy_delta(q1, q2, d_q1, d_q2, self.actor_loss, row, rows, batch)
-                yield False
+                policy_delta(q1, q2, d_q1, d_q2, actor_loss, row, rows, batch)
                 backward(critic_layout, critic1, obs_action, q1, cache1, d_q1, None, d_x1, row, rows)
                 yield False
                 backward(critic_layout, critic2, obs_action, q2, cache2, d_q2, None, d_x2, row, rows)
-                k.gaussian_head_backward(
+                head_backward(
                     head, noise, obs_action, width, obs_size, d_x1, d_x2, coeffs, d_head, act_size, row, rows, batch
                 )
                 yield False

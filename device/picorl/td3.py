@@ -103,9 +103,19 @@ class TD3(ActorCritic):
 
     def _pieces(self):
         """One update after another; yields True when one is complete, False between its pieces."""
-        # Locals: looking a name up costs more than the smallest kernels do.
+        # Locals: looking a name up costs more than the smallest kernels do. A piece is what takes about as long as the longest
+        # single call, backward with its weight gradients.
         k = self._kernels
         forward, backward, polyak = k.forward, k.backward, k.polyak
+        smoothed_action, td_target, mse_delta = k.smoothed_action, k.td_target, k.mse_delta
+        copy_columns, policy_delta = k.copy_columns, k.policy_delta
+        next_noise, smoothing, reward, not_terminated = (
+            self.next_noise,
+            self.smoothing,
+            self.reward,
+            self.not_terminated,
+        )
+        coeffs, critic_loss, actor_loss, chunks = self.coeffs, self.critic_loss, self.actor_loss, self._chunks
         adam_advance, adam, adam_delta = k.adam_advance, k.adam, k.adam_delta
         actor_layout, critic_layout = self.actor_layout, self.critic_layout
         actor, critic1, critic2 = self.actor, self.critic1, self.critic2
@@ -125,21 +135,18 @@ class TD3(ActorCritic):
             yield False
 
             # Critics: the target is r + gamma min Q'(s', a'), a' the target policy's action with clipped noise.
-            for row, rows in self._chunks:
+            for row, rows in chunks:
                 forward(actor_layout, target_actor, next_obs, head, cache_actor, row, rows)
-                k.smoothed_action(
-                    head, self.next_noise, self.smoothing, next_obs_action, width, obs_size, act_size, row, rows
-                )
+                smoothed_action(head, next_noise, smoothing, next_obs_action, width, obs_size, act_size, row, rows)
                 yield False
                 forward(critic_layout, target1, next_obs_action, q1, cache1, row, rows)
-                yield False
                 forward(critic_layout, target2, next_obs_action, q2, cache1, row, rows)
-                k.td_target(self.reward, self.not_terminated, q1, q2, None, self.coeffs, target, row, rows)
+                td_target(reward, not_terminated, q1, q2, None, coeffs, target, row, rows)
                 yield False
             for critic, m, v, state in critics:
-                for row, rows in self._chunks:
+                for row, rows in chunks:
                     forward(critic_layout, critic, obs_action, q1, cache1, row, rows)
-                    k.mse_delta(q1, target, d_q1, self.critic_loss, row, rows, batch)
+                    mse_delta(q1, target, d_q1, critic_loss, row, rows, batch)
                     yield False
                     backward(critic_layout, critic, obs_action, q1, cache1, d_q1, grad, None, row, rows)
                     yield False
@@ -152,15 +159,14 @@ class TD3(ActorCritic):
                 continue
 
             # Actor: maximise Q1(s, pi(s)); the actions of obs_action give way to pi(s).
-            for row, rows in self._chunks:
+            for row, rows in chunks:
                 forward(actor_layout, actor, obs, head, cache_actor, row, rows)
-                k.copy_columns(head, act_size, 0, row, obs_action, width, obs_size, row, act_size, rows)
-                yield False
+                copy_columns(head, act_size, 0, row, obs_action, width, obs_size, row, act_size, rows)
                 forward(critic_layout, critic1, obs_action, q1, cache1, row, rows)
-                k.policy_delta(q1, None, d_q1, None, self.actor_loss, row, rows, batch)
+                policy_delta(q1, None, d_q1, None, actor_loss, row, rows, batch)
                 yield False
                 backward(critic_layout, critic1, obs_action, q1, cache1, d_q1, None, d_x1, row, rows)
-                k.copy_columns(d_x1, width, obs_size, 0, d_head, act_size, 0, row, act_size, rows)
+                copy_columns(d_x1, width, obs_size, 0, d_head, act_size, 0, row, act_size, rows)
                 yield False
                 backward(actor_layout, actor, obs, head, cache_actor, d_head, grad, None, row, rows)
                 yield False

@@ -124,8 +124,8 @@ def _learn(agent, hook):
         agent.update()
         return
     # The hook may finish the update itself: `save` does.
-    before = agent.updates
-    while not agent.work():
+    before, work = agent.updates, agent.work
+    while not work():
         hook()
         if agent.updates != before:
             break

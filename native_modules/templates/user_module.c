@@ -1,6 +1,7 @@
 // MicroPython user C module: built into the firmware.
 #include "py/runtime.h"
 #include "py/binary.h"
+#include "py/objarray.h"
 #include "py/objstr.h"
 
 #include "kernels.h"

@@ -63,17 +63,16 @@ def control(agent, env, action, spent):
     spent[0] = diff(ticks(), start)
 
 
-def piece_by_piece(agent, pieces):
-    """Write the ticks of each piece of one update to pieces; how many there were."""
+def piece_by_piece(agent, marks):
+    """Write the timer before each piece of one update, and after the last, to marks; how many pieces there were."""
+    work, now = agent.work, ticks
     count = 0
     completed = False
-    start = ticks()  # the first mark in the emulator's log: as many follow as there are pieces
+    marks[0] = now()  # the first mark in the emulator's log: as many follow as there are pieces
     while not completed:
-        completed = agent.work()
-        end = ticks()
-        pieces[count] = diff(end, start)
+        completed = work()
         count += 1
-        start = end
+        marks[count] = now()
     return count
 
 
@@ -89,7 +88,7 @@ gc.collect()
 found = {"heap": gc.mem_alloc() - with_env}
 action = array("f", (0,))
 spent = array("i", (0,) * 5)
-pieces = picorl.memory.zeros("i", config["pieces"])
+marks = picorl.memory.zeros("i", config["pieces"] + 1)
 count = 0
 env.reset()
 agent.begin(env.obs)
@@ -99,7 +98,7 @@ for i in range(5):
     spent[i] = 0
 if config["pieces"]:
     control(agent, env, action, spent)
-    count = piece_by_piece(agent, pieces)
+    count = piece_by_piece(agent, marks)
 else:
     train_steps(agent, env, action, spent, config["steps"])
 found["spent"] = list(spent)
@@ -108,6 +107,6 @@ gc.collect()
 found["gc"] = diff(ticks(), start)
 found["free"] = gc.mem_free()
 found["resting"] = sum([one == 0 for one in agent.act_cache])
-found["pieces"] = list(pieces[:count])
+found["pieces"] = [diff(marks[i + 1], marks[i]) for i in range(count)]
 found["event"] = "measured"
 print(json.dumps(found))

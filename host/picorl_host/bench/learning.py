@@ -36,7 +36,8 @@ def learn(runtime, names, seeds, steps, console):
 
     def one(task, seed):
         config = {"algo": task.algo, "env": task.env, "n_envs": task.n_envs, "options": task.options, "seed": seed}
-        config |= {"steps": steps or task.steps, "evaluate_every": task.evaluate_every, "score": True}
+        every = task.evaluate_every and min(task.evaluate_every, steps or task.steps)
+        config |= {"steps": steps or task.steps, "evaluate_every": every, "score": True}
         config["starts"] = str(STARTS)
         run = runner.run(runtime, WORKER, config, on_line=lambda line: console.print(line, markup=False))
         progress.advance(bar)
