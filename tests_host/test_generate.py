@@ -190,6 +190,20 @@ def test_every_algorithm_trains_with_the_kernels_that_the_table_says_it_needs(mo
                 return getattr(real, attribute)
 
         monkeypatch.setattr(picorl.kernels, "backend", Only())
+        if name == "supervised":
+            for optimiser in ("adam", "adamw", "sgd"):
+                for model in (
+                    picorl.Regressor(2, optimiser=optimiser),
+                    picorl.Regressor(2, optimiser=optimiser, loss="huber"),
+                    picorl.Classifier(2, 3, optimiser=optimiser),
+                ):
+                    targets = array("i" if model.classifies else "f", (1, 0, 2))
+                    data = picorl.Batches(array("f", range(6)), targets, 2)
+                    list(model.fit(data, data))
+                    model.predict(array("f", range(2)), targets[:1])
+                    assert model.updates
+            monkeypatch.undo()
+            continue
         for make_env in (Pendulum, CartPole):
             if name in ("sac", "td3") and make_env is CartPole or name == "dqn" and make_env is Pendulum:
                 continue

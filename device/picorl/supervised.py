@@ -53,12 +53,11 @@ class Batches:
         self.n_inputs = whole("n_inputs", n_inputs, 1)
         self.rows = _items(inputs) // n_inputs
         self.width = _items(targets) // max(1, self.rows)
-        if not self.rows or not self.width:
-            raise ValueError("Batches: inputs or targets hold no rows")
-        if _items(inputs) != self.rows * n_inputs or _items(targets) != self.rows * self.width:
+        whole_rows = _items(inputs) == self.rows * n_inputs and _items(targets) == self.rows * self.width
+        if not (whole_rows and self.rows and self.width):
             raise ValueError(
-                "Batches: inputs holds %d and targets %d numbers, must be whole rows, as many of the one as of the other"
-                % (_items(inputs), _items(targets))
+                "Batches: inputs holds %d and targets %d numbers, must be whole rows (of %d inputs), as many of the one as of the other"
+                % (_items(inputs), _items(targets), n_inputs)
             )
         try:
             k.all_finite(targets, 0, 0)
@@ -350,6 +349,12 @@ class Supervised(Agent):
             self.counters[0] += self.rows
             self._waiting = False
             yield True
+
+    def rows_loaded(self, rows):
+        self._waiting = False  # scaled as it was before
+
+    def _policy_loaded(self):
+        self._waiting = False
 
     # --- training ---------------------------------------------------------------------------------------------------
 
