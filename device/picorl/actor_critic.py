@@ -148,7 +148,7 @@ class ActorCritic(OffPolicy):
 
     def _draw(self):
         """As OffPolicy, and the noise of the next actions."""
-        super()._draw()
+        OffPolicy._draw(self)  # not by super(), which may allocate
         self._kernels.normal(self.rng_update, self.next_noise, self.batch_size * self.act_size)
 
     def learned(self):

@@ -187,11 +187,12 @@ class DQN(OffPolicy):
     def observe(self, action, reward, next_obs, terminated, truncated):
         """As OffPolicy's, with action (1, 'i') a choice."""
         self.act_float[0] = action[0]
-        return super().observe(self.act_float, reward, next_obs, terminated, truncated)
+        # Not by super(), which allocates.
+        return OffPolicy.observe(self, self.act_float, reward, next_obs, terminated, truncated)
 
     def ready(self):
         """Whether an update is due: experience is enough, and learn_every steps have passed."""
-        return self.counters[0] % self.learn_every == 0 and super().ready()
+        return self.counters[0] % self.learn_every == 0 and OffPolicy.ready(self)
 
     def _pieces(self):
         """One update after another; yields True when one is complete, False between its pieces."""

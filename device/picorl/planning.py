@@ -13,6 +13,10 @@ _SPAN = 16 + 4  # a (start, count) tuple and its place in the tuple around it
 # Counted on a Cortex-M7.
 _GC_PER_BYTE = 8
 
+# Instructions of a Cortex-M7 for the longest piece of work(), a backward pass: per row and multiply-add, and beside them.
+_PIECE_PER_MAC = 1.22
+_PIECE = 4000
+
 
 class _Declared(Exception):
     """Ends a constructor where it would have taken its memory."""
@@ -36,6 +40,7 @@ class Plan:
     arena           bytes of the buffers that go into the firmware's arena, where it has one; the others are in the heap
     gc_instructions an estimate of what one garbage collection costs because of these buffers
     act_macs, update_macs  multiply-adds of the networks in one act and one update (all of its parts)
+    backward_macs   multiply-adds of the longest backward pass, per row
     update_every    environment steps from one update to the next
     optimiser_steps of every network in one update
     params          parameters of all networks that are learned
@@ -54,8 +59,18 @@ class Plan:
         self.params = sum(network.n_params(one) for one in agent.learned())
         self.act_macs = network.macs(agent.actor_layout)
         self.update_macs = agent.update_macs()
+        self.backward_macs = max([network.macs(one) + network.inner_macs(one) for one in agent.learned()])
         self.update_every = agent.update_every()
         self.optimiser_steps = agent.optimiser_steps()
+
+    def chunk(self, instructions=120_000):
+        """The most rows a piece of work() may handle (`chunk=`) to stay below so many instructions of a Cortex-M7; at least 1.
+
+        An estimate for networks of which half the units rest, as is usual behind ReLUs.
+        """
+        rows = int((instructions - _PIECE) / (_PIECE_PER_MAC * self.backward_macs))
+        pieces = (self.batch_size - 1) // max(1, min(rows, self.batch_size)) + 1
+        return (self.batch_size - 1) // pieces + 1  # all of about the same size
 
     @property
     def total(self):

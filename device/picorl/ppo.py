@@ -118,6 +118,7 @@ class PPO(Agent):
         self.clips_grad = max_grad_norm is not None
         self.limits_kl = max_kl is not None
         self._value_chunks = memory.spans(self.rows + self.n_envs, max(self.chunk, self.n_envs))
+        self._batches = memory.spans(self.rows, batch_size)
         self._chunks = memory.spans(self.batch_size, self.chunk)
         self._actor_spans = memory.spans(network.n_params(self.actor_layout), self.chunk * SPAN)
         self._critic_spans = memory.spans(network.n_params(self.critic_layout), self.chunk * SPAN)
@@ -266,7 +267,8 @@ class PPO(Agent):
         return self.epochs * (self.rows // self.batch_size)
 
     def count_spans(self):
-        return super().count_spans() + len(memory.spans(self.rows + self.n_envs, max(self.chunk, self.n_envs)))
+        batches = self.rows // self.batch_size
+        return super().count_spans() + batches + len(memory.spans(self.rows + self.n_envs, max(self.chunk, self.n_envs)))
 
     def new_action(self):
         """A buffer for `act`: of n_envs actions, array('i') of choices where they are discrete."""
@@ -441,6 +443,7 @@ class PPO(Agent):
             self.batch_size,
             self.rows,
         )
+        chunks, batches = self._chunks, self._batches
         grads = (actor_grad, critic_grad) if self.discrete else (actor_grad, critic_grad, log_std_grad)
         self._clear_gradients()
         while True:
@@ -472,7 +475,7 @@ class PPO(Agent):
                 k.permutation(self.rng_update, indices, total)
                 k.fill(self.kl, zero, 0, 1)
                 yield False
-                for start in range(0, total, batch):
+                for start, _ in batches:
                     gather(obs, indices, b_obs, total, obs_size, start, batch)
                     gather(log_prob, indices, b_log_prob, total, 1, start, batch)
                     gather(advantage, indices, b_advantage, total, 1, start, batch)
@@ -487,7 +490,7 @@ class PPO(Agent):
                         k.standardise(b_advantage, batch)
                     yield False
 
-                    for row, rows in self._chunks:
+                    for row, rows in chunks:
                         forward(actor_layout, actor, b_obs, b_head, cache, row, rows)
                         if self.discrete:
                             delta(

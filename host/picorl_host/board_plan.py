@@ -141,6 +141,9 @@ def verdict(plan, setup, board):
         lines = [f"does not fit: needs {plan.heap:,} bytes, the heap has {heap:,}"]
     if rows is not None:
         lines.append(f"the largest replay that fits: {rows:,} rows" if rows else "not even a replay of one batch fits")
+    best = plan.chunk()
+    if best < plan.batch_size:
+        lines.append(f"chunk {best} keeps every piece of work() below 120,000 instructions, as counted on a Cortex-M7")
     times = estimate(plan, board.data["mcu"], board.get("clock_mhz"))
     if times is None:
         return [*lines, "no estimate of time: neither its speed nor its clock is known"]

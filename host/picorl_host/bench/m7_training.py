@@ -18,7 +18,8 @@ CHUNKED_BAR = 0.10
 DIVISION = 14  # what a division or a square root counts
 STEPS = 10
 MOST_PIECES = 600  # of one update
-CHUNKS = (8,)  # and the board's own
+CHUNKS = (8, 12)  # and the one that plan() recommends
+SMALL_CHUNK = 8  # of the steps whose memory is counted
 
 
 def options(setting, chunk):
@@ -28,8 +29,8 @@ def options(setting, chunk):
     return dict(hidden=(hidden, hidden), batch_size=batch, replay_capacity=replay, chunk=chunk, keep_best=False)
 
 
-def recommended_chunk(board):
-    return board.get("training.chunk")
+def recommended_chunk(algo):
+    return picorl.plan(getattr(picorl, algo), Pendulum(), **options(SETTING, None)).chunk(PIECE_BAR)
 
 
 def counted_step(board, algo, setting, chunk, awake=False):
@@ -45,29 +46,28 @@ def counted_step(board, algo, setting, chunk, awake=False):
 
 
 def steps(report, console, board):
-    recommended = recommended_chunk(board)
     work = table(
         f"One training step on Pendulum in MicroPython, thousands of instructions (mean of {STEPS})",
-        "hidden, batch, replay", "", "act", "environment", "observe", "update", "step", "RLtools", "", "step without zeros", "",
+        "hidden, batch, replay", "", "act", "environment", "observe", "update", "step", "RLtools", "", f"in chunks of {SMALL_CHUNK}", "step without zeros", "",
     )  # fmt: skip
     memory = table(
-        f"Heap of an agent, bytes, chunk {recommended}, no copy of the best policy",
+        f"Heap of an agent, bytes, in chunks of {SMALL_CHUNK}, no copy of the best policy",
         "hidden, batch, replay", "", "measured", "picorl.plan()", "RLtools, static", "",
     )  # fmt: skip
     report.data["steps"] = []
     for setting, rltools in reference.RLTOOLS_STEP.items():
         for algo in ("SAC", "TD3"):
-            whole, chunked = (counted_step(board, algo, setting, chunk) for chunk in (None, recommended))
+            whole, chunked = (counted_step(board, algo, setting, chunk) for chunk in (None, SMALL_CHUNK))
             awake = counted_step(board, algo, setting, None, awake=True)
             label = ", ".join(map(str, setting))
-            step = report.at_most(
-                f"{algo} step {label}", whole["step"], STEP_BARS.get(setting, {}).get(algo), thousands
-            )
+            bar = STEP_BARS.get(setting, {}).get(algo)
+            step = report.at_most(f"{algo} step {label}", whole["step"], bar, thousands)
+            small = report.at_most(f"{algo} step {label}, chunks", chunked["step"], bar, thousands)
             parts = (thousands(whole[part]) for part in ("act", "environment", "observe", "update"))
             theirs = rltools[algo]
             work.add_row(
                 label, algo, *parts, step, thousands(theirs), times(theirs, whole["step"]),
-                thousands(awake["step"]), times(theirs, awake["step"]),
+                small, thousands(awake["step"]), times(theirs, awake["step"]),
             )  # fmt: skip
             heap = report.at_most(f"{algo} heap {label}", chunked["heap"], HEAP_BARS.get(setting))
             theirs = rltools["bytes"]
@@ -79,7 +79,7 @@ def steps(report, console, board):
                     "whole": whole,
                     "awake": awake,
                     "chunked": chunked,
-                    "chunk": recommended,
+                    "chunk": SMALL_CHUNK,
                 }
             )
     console.print(work, memory)
@@ -113,9 +113,9 @@ def pieces(report, console, board):
     functions = loops.disassemble(board.firmware())
     divisions = [one.address for body in functions.values() for one in body if loops.DIVISION.match(one.name)]
     mark = counting.Symbols(board.firmware()).address("mp_hal_ticks_cpu")
-    recommended = recommended_chunk(board)
     report.data["pieces"] = []
     for algo in ("SAC", "TD3"):
+        recommended = recommended_chunk(algo)
         shown = table(
             f"An update of {algo} in pieces of work(), hidden 64, batch 100, replay 10 000; thousands of instructions",
             "chunk", "pieces", "longest", "the update", "more", "act to work()", "gc.collect()", "worst tick",
@@ -143,20 +143,21 @@ def pieces(report, console, board):
                 | {"update": update, "whole": whole, "control": control, "gc": collect, "heap_free": other["free"]}
             )
         console.print(shown)
-    with_arena(report, console, board, recommended)
+    with_arena(report, console, board)
     console.print(
         f"[dim]longest and worst tick: a division or a square root counts {DIVISION}. act to work(): act, environment and observe"
         f" of the same tick. TD3: an update with actor. gc.collect() with a heap of {board.data['heap']:,} bytes.[/]"
     )
 
 
-def with_arena(report, console, board, chunk):
+def with_arena(report, console, board):
     """A collection in firmware that keeps an agent's buffers outside the collector's heap, if there is such firmware."""
     firmware = board.firmware("arena")
     if not firmware.exists():
         console.print(f"no {firmware.parent.name} to measure a collection with an arena: make bench-m7 builds it")
         return
     for one in [one for one in report.data["pieces"] if one["recommended"]]:
+        chunk = one["chunk"]
         config = {"algo": one["algo"], "options": options(SETTING, chunk), "steps": 0, "pieces": MOST_PIECES}
         found = emulated.run(board, PROGRAM, config, counting.ICOUNT, board.data["heap"], firmware)
         collect = found["gc"] * counting.PER_TICK
