@@ -268,7 +268,9 @@ class PPO(Agent):
 
     def count_spans(self):
         batches = self.rows // self.batch_size
-        return super().count_spans() + batches + len(memory.spans(self.rows + self.n_envs, max(self.chunk, self.n_envs)))
+        return (
+            super().count_spans() + batches + len(memory.spans(self.rows + self.n_envs, max(self.chunk, self.n_envs)))
+        )
 
     def new_action(self):
         """A buffer for `act`: of n_envs actions, array('i') of choices where they are discrete."""
