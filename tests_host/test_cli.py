@@ -162,6 +162,14 @@ def test_micropython_and_cpython_are_bit_identical(tmp_path, algo):
         assert [int(row["step"]) for row in rows if row["runtime"] == runtime] == [100, 200, 300, 400]
 
 
+def test_a_long_config_reaches_micropython_in_a_file(tmp_path):
+    """An argument of MicroPython's may have 255 bytes."""
+    out = tmp_path / ("x" * 200) / ("y" * 100)
+    result = shell(cli.app, "train", "--compare", "--steps", 200, "--out", out)
+    assert result.exit_code == 0, result.output
+    assert len(list(out.glob("pendulum-*.safetensors"))) == 2
+
+
 def test_saved_policy_opens_with_safetensors(tmp_path):
     from safetensors.numpy import load_file
 

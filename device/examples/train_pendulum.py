@@ -27,7 +27,11 @@ config = {
     "save": None,  # a file name
 }
 if len(sys.argv) > 1:
-    config.update(json.loads(sys.argv[1]))
+    text = sys.argv[1]
+    if text[0] == "@":  # a file: command lines are short
+        with open(text[1:]) as file:
+            text = file.read()
+    config.update(json.loads(text))
 if config["variant"]:
     picorl.kernels.select("_picorl", config["variant"])
 

@@ -1,11 +1,13 @@
 """Run a program under MicroPython or CPython on this machine and read the records it prints."""
 
+import contextlib
 import importlib.util
 import json
 import os
 import shutil
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -15,6 +17,7 @@ from .telemetry import parse
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 EXAMPLES = REPOSITORY / "device/examples"
+LONGEST = 255  # bytes of an argument
 MICROPYTHON = REPOSITORY / "build/unix/micropython"
 
 
@@ -79,16 +82,35 @@ def run(
     on_line: Callable[[str], None] = print,
     prefix: tuple[str, ...] = (),
 ) -> Run:
-    """Run program with config as its JSON argument. Records go to on_record, all other lines (stderr too) to on_line.
+    """Run program with config as its JSON argument, or "@" and the name of a file that holds it. Records go to on_record, all other
+    lines (stderr too) to on_line.
 
     prefix is put before the command (`taskset -c 0`). Raises Problem when the program does not exit with 0.
     """
     if not program.exists():
         raise Problem(f"there is no {program}: `picorl` runs programs of the repository it was installed from")
+    with _argument(config) as argument:
+        return _run(runtime, program, argument, on_record, on_line, prefix)
+
+
+@contextlib.contextmanager
+def _argument(config):
+    """A config as a command line may hold it: MicroPython's takes no more than 255 bytes."""
+    text = json.dumps(config)
+    if len(text) <= LONGEST:
+        yield text
+        return
+    with tempfile.NamedTemporaryFile("w", suffix=".json") as file:
+        file.write(text)
+        file.flush()
+        yield "@" + file.name
+
+
+def _run(runtime, program, argument, on_record, on_line, prefix):
     records = []
     start = time.monotonic()
     process = subprocess.Popen(
-        [*prefix, *runtime.command, str(program), json.dumps(config)],
+        [*prefix, *runtime.command, str(program), argument],
         env={**os.environ, **runtime.environment},
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,

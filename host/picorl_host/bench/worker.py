@@ -21,9 +21,9 @@ def score(agent, env, path):
     total = 0.0
     episodes = 0
     action = array("f", (0,))
-    with open(path) as file:
-        file.readline()
-        for line in file:
+    with open(path) as lines:
+        lines.readline()
+        for line in lines:
             angle, velocity = line.split(",")
             env.set_state(float(angle), float(velocity))
             while not env.truncated:
@@ -39,7 +39,11 @@ def report(event, **record):
     print(json.dumps(record))
 
 
-config = json.loads(sys.argv[1])
+text = sys.argv[1]
+if text[0] == "@":
+    with open(text[1:]) as file:
+        text = file.read()
+config = json.loads(text)
 if config.get("kernels"):
     picorl.kernels.select(config["kernels"])
 seed = config["seed"]
