@@ -91,7 +91,7 @@ format: setup ## ruff and clang-format, rewriting files
 	@$(VENV)/bin/ruff format -q
 	@$(VENV)/bin/clang-format --style=file:native_modules/.clang-format -i $(C_FILES) $(BENCH_C_FILES)
 
-bench-learning: setup micropython ## final returns of SAC and TD3, 10 seeds each, against a near-optimal policy
+bench-learning: setup micropython ## what SAC, TD3, PPO and DQN learn, 10 seeds each, and what they must (BENCH_ARGS="--task sac")
 	@$(VENV)/bin/python -m picorl_host.bench.learning $(BENCH_ARGS)
 
 bench-pendulum: setup micropython $(PEERS)/.more ## CPU time of trainings beside Stable-Baselines3 and SBX

@@ -53,9 +53,9 @@ def report(scores, seeds, optimum):
     """(the table, {task: summary})"""
     results = {name: summary(TASKS[name], values) for name, values in scores.items()}
     table = Table()
-    table.add_column("seed")
+    table.add_column("seed", no_wrap=True)
     for name in scores:
-        table.add_column(name, justify="right")
+        table.add_column(name, justify="right", no_wrap=True)
     for row, seed in enumerate(seeds):
         table.add_row(str(seed), *(f"{values[row]:.1f}" for values in scores.values()))
     table.add_section()
@@ -66,7 +66,7 @@ def report(scores, seeds, optimum):
             for name, bar in zip(scores, bars, strict=True)
         )
         table.add_row(f"{label} (bar)", *cells)
-    table.add_row("near-optimal", *(f"{optimum:.1f}" if TASKS[name].env == "Pendulum" else "500.0" for name in scores))
+    table.add_row("optimum", *(f"{optimum:.1f}" if TASKS[name].env == "Pendulum" else "500.0" for name in scores))
     table.add_row("", *("[green]passed[/]" if r["passed"] else "[red]failed[/]" for r in results.values()))
     return table, results
 
