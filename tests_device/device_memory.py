@@ -75,9 +75,10 @@ def fragmented(algorithm, seed):
     kept = fragment(seed)
     gc.collect()
     free = gc.mem_free()
-    # Firmware without picorl has the library in the heap: less is left for the networks.
-    options = dict(hidden=(32, 32) if free > 150_000 else (16, 16), batch_size=32, warmup_steps=40, chunk=8, seed=0)
-    options["replay_capacity"] = largest_replay(algorithm, env, free * 9 // 10, **options)
+    # Firmware without picorl has the library in the heap, all over it: less is left for the networks.
+    tenths = 9 if free > 150_000 else 8
+    options = dict(hidden=(32, 32) if tenths == 9 else (16, 16), batch_size=32, warmup_steps=40, chunk=8, seed=0)
+    options["replay_capacity"] = largest_replay(algorithm, env, free * tenths // 10, **options)
     planned = picorl.plan(algorithm, env, **options)
     print("heap", free, planned.total, planned.largest)
     del planned

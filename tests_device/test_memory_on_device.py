@@ -78,6 +78,7 @@ def test_an_agent_is_built_from_90_percent_of_a_fragmented_heap(cramped, algorit
     free, planned, largest = numbers(re.search("^heap .*", said, re.MULTILINE)[0])
     piece = 16 * int(re.search(r"max free sz: (\d+)", said)[1])
     assert free < HEAP
-    assert 0.89 * free < planned <= 0.9 * free
+    share = 0.9 if free > 150_000 else 0.8  # where the library is in the heap too
+    assert (share - 0.01) * free < planned <= share * free
     assert largest <= piece < 0.95 * planned
     assert re.search(r"^trained 3 ", said, re.MULTILINE)

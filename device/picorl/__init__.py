@@ -1,28 +1,26 @@
 """picorl: deep reinforcement learning that trains on a microcontroller, the same source on the desktop."""
 
-import gc
+from . import lazy
 
 __version__ = "0.1.0"
 
-# Modules read from files leave garbage. On a small heap it would be collected when all is full, and by then what was imported
-# would lie all over the heap, with no large piece free between.
-try:
-    _threshold = gc.threshold()
-    gc.threshold(16384)
-except AttributeError:  # CPython
-    _threshold = None
+_HOMES = {
+    "Batches": "supervised",
+    "Classifier": "supervised",
+    "DQN": "dqn",
+    "PPO": "ppo",
+    "Policy": "policy",
+    "Regressor": "supervised",
+    "SAC": "sac",
+    "TD3": "td3",
+    "Telemetry": "telemetry",
+    "evaluate": "training",
+    "plan": "planning",
+    "report": "telemetry",
+    "selftest": "diagnosis",
+    "train": "training",
+}
+__all__ = tuple(_HOMES)
+__getattr__ = lazy.loader(__name__, _HOMES)
 
-from . import kernels
-from .diagnosis import selftest
-from .dqn import DQN
-from .planning import plan
-from .policy import Policy
-from .ppo import PPO
-from .sac import SAC
-from .supervised import Batches, Classifier, Regressor
-from .td3 import TD3
-from .telemetry import Telemetry, report
-from .training import evaluate, train
-
-if _threshold is not None:
-    gc.threshold(_threshold)
+kernels = __getattr__("kernels")  # at once: that they do not fit the library is told when picorl is imported

@@ -3,7 +3,7 @@
 An algorithm adds its hyper-parameters, its buffers, how it acts and observes, and `_pieces`: the endless generator of its update.
 """
 
-from . import checkpoint, kernels, memory, network
+from . import checkpoint, kernels, memory, network, telemetry, training  # noqa: F401  what a program uses beside its agent: now, while the heap has room
 
 # Streams of random numbers (environments use 16 and up).
 INIT = 0

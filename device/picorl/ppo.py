@@ -11,6 +11,9 @@ _ROW = 0
 _OPEN = 1
 _REFUSED = 2
 
+# 3e-4 as the nearest float32, whatever a board makes of a decimal number in a .mpy file.
+_LEARNING_RATE = 10307922 / 2**35
+
 # What the bytes of `ended` say of a transition.
 _TERMINATED = 1
 _TRUNCATED = 2
@@ -59,7 +62,7 @@ class PPO(Agent):
         value_clip=None,
         entropy=0.0,
         max_grad_norm=0.5,
-        learning_rate=3e-4,
+        learning_rate=_LEARNING_RATE,
         critic_learning_rate=None,
         anneal_steps=None,
         max_kl=None,

@@ -10,6 +10,13 @@ Optional: clone(seed), another environment of the same kind, for evaluation; res
 array and typecode that hold the environment's whole state, so that a checkpoint can store it.
 """
 
-from .cartpole import CartPole
-from .pendulum import Pendulum
-from .vector import VectorCartPole, VectorPendulum
+from .. import lazy
+
+_HOMES = {
+    "CartPole": "cartpole",
+    "Pendulum": "pendulum",
+    "VectorCartPole": "vector",
+    "VectorPendulum": "vector",
+}
+__all__ = tuple(_HOMES)
+__getattr__ = lazy.loader(__name__, _HOMES)

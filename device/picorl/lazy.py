@@ -1,0 +1,31 @@
+"""Names of a package that are imported when they are first used: a board's heap holds what a program needs, not the whole library."""
+
+import gc
+
+
+def loader(package, homes):
+    """A module's __getattr__: homes says in which module of the package each name is; its modules themselves are found too."""
+
+    def load(name):
+        if name[0] == "_":
+            raise AttributeError(name)
+        module = homes.get(name, name)
+        # Modules read from files leave garbage. On a small heap it would be collected when all is full, and by then what was
+        # imported would lie all over the heap, with no large piece free between.
+        try:
+            threshold = gc.threshold()
+            gc.threshold(16384)
+        except AttributeError:  # CPython
+            threshold = None
+        try:
+            found = __import__(package + "." + module, None, None, ("__name__",))
+        except ImportError:
+            if name in homes:
+                raise
+            raise AttributeError("%s has no %s" % (package, name))
+        finally:
+            if threshold is not None:
+                gc.threshold(threshold)
+        return getattr(found, name) if name in homes else found
+
+    return load
