@@ -59,7 +59,7 @@ class Agent:
 
     PARAMS  names of the buffers that are learned, in the order of `crc`
     GRADS   names of those that an unfinished update leaves dirty
-    HEAD    what the actor's output means to a Policy: gaussian, deterministic or categorical
+    HEAD    what the actor's output means to a Policy: gaussian, deterministic, categorical or regression
     """
 
     critic_layout = None

@@ -170,11 +170,15 @@ class Supervised(Agent):
         self.actor_layout = network.mlp((self.n_inputs,) + self.hidden + (outputs,), function)
         self.critic_layout = self.actor_layout
         self.velocity = None
+        # What is not a buffer comes before, while there is room.
+        self._kernels = k = kernels.backend
+        self._spans = memory.spans(network.n_params(self.actor_layout), self.chunk * SPAN)
+        self._updating = False
+        self._update = self._pieces()
         take(self, self.declare())
 
         self.rng_init[0] = seed
         self.rng_init[1] = INIT
-        self._kernels = k = kernels.backend
         if optimiser == "sgd":
             self.hyper[0] = learning_rate
             self.hyper[1] = momentum
@@ -191,10 +195,7 @@ class Supervised(Agent):
         self.forget_best()
         self.rows = 0  # of the batch
         self._waiting = False  # a batch that was not learned from yet
-        self._spans = memory.spans(len(self.actor), self.chunk * SPAN)
         k.init_params(self.actor_layout, self.actor, self.rng_init)
-        self._updating = False
-        self._update = self._pieces()
 
     # --- memory -----------------------------------------------------------------------------------------------------
 
@@ -284,7 +285,7 @@ class Supervised(Agent):
             raise ValueError(str(error).replace("gather_ints: indices", "targets"))
         return rows
 
-    def _take(self, inputs, targets):
+    def _hold(self, inputs, targets):
         """Copy a batch, scaled, for the network."""
         while self._updating:
             self.work()
@@ -301,7 +302,7 @@ class Supervised(Agent):
         inputs (rows, inputs) and targets (rows, outputs), or (rows) classes; rows at most batch_size. ValueError names what does not fit or is
         not finite; nothing is learned then.
         """
-        self._take(inputs, targets)
+        self._hold(inputs, targets)
         self._waiting = True
 
     def learn(self, inputs, targets):
@@ -458,11 +459,11 @@ class Supervised(Agent):
         return self._score(batches, "evaluate: batch")
 
     def _score(self, batches, name):
-        k, take = self._kernels, self._take
+        k, hold = self._kernels, self._hold
         count = right = index = 0
         self.total[0] = 0
         for batch in _each(batches):
-            self._named(name, index, batch, take)
+            self._named(name, index, batch, hold)
             row = 0
             while row < self.rows:
                 rows = min(self.chunk, self.rows - row)
