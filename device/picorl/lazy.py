@@ -1,6 +1,7 @@
 """Names of a package that are imported when they are first used: a board's heap holds what a program needs, not the whole library."""
 
 import gc
+import sys
 
 
 def loader(package, homes):
@@ -26,6 +27,8 @@ def loader(package, homes):
         finally:
             if threshold is not None:
                 gc.threshold(threshold)
-        return getattr(found, name) if name in homes else found
+        found = getattr(found, name) if name in homes else found
+        setattr(sys.modules[package], name, found)  # so that it is asked for once
+        return found
 
     return load
