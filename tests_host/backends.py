@@ -11,12 +11,6 @@ if importlib.util.find_spec("picorl_numpy") is None:
 
 
 def _load(name):
-    if name == "python":
-        path = ROOT / "device/picorl/kernels/python.py"
-        spec = importlib.util.spec_from_file_location("plain_python_kernels", path)
-        module = importlib.util.module_from_spec(spec)
-        spec.loader.exec_module(module)
-        return module
     try:
         return importlib.import_module(name)
     except ModuleNotFoundError as error:
@@ -25,5 +19,6 @@ def _load(name):
         return None  # test_c_kernels_are_there_if_a_compiler_is says whether that is all right
 
 
-MODULES = {name: _load(name) for name in ("_picorl", "picorl_numpy", "python")}
+_NAMES = {"_picorl": "_picorl", "picorl_numpy": "picorl_numpy", "python": "picorl.kernels.python"}
+MODULES = {name: _load(module) for name, module in _NAMES.items()}
 BACKENDS = [(name, variant) for name, module in MODULES.items() if module for variant in module.variants()]

@@ -398,7 +398,7 @@ def test_whole_words_are_right(backend):
     words = [w for row in range(5) for w in reference.threefry((ones, 0x80000001), (ones, row))]
     assert list(indices) == [word * capacity >> 32 for word in words[:9]]
     assert list(rng) == [ones, 0x80000001, 0, 0]
-    if backend.__name__ == "plain_python_kernels":
+    if backend.__name__ == "picorl.kernels.python":
         return  # two million rows of a pendulum take it a while
     row = 2_000_000
     states, obs = array("f", bytes(8 * (row + 1))), array("f", bytes(12 * (row + 1)))
@@ -421,7 +421,7 @@ def test_fills_are_independent_of_their_length(backend):
 
 
 def draws(backend, name):
-    n = 20_000 if backend.__name__ == "plain_python_kernels" else 200_000
+    n = 20_000 if backend.__name__ == "picorl.kernels.python" else 200_000
     out = array("f", [0]) * n
     getattr(backend, name)(array("I", (11, 22, 33, 0)), out, n)
     return np.sort(np.array(out, np.float64)), n
@@ -644,7 +644,7 @@ def test_bad_buffers_are_refused(backend, name, arg):
 
 @pytest.mark.parametrize("name, arg", BUFFERS, ids=ids)
 def test_bad_views_are_refused(backend, name, arg):
-    if backend.__name__ == "plain_python_kernels":
+    if backend.__name__ == "picorl.kernels.python":
         pytest.skip("reads any view that Python can index; MicroPython's views do not tell more")
     args = sturdy(name)
     good = args[arg.name]
@@ -662,7 +662,7 @@ def test_views_are_buffers(backend):
     whole = array("f", range(10))
     backend.copy(memoryview(whole)[2:6], 0, memoryview(whole)[6:], 0, 3)
     assert list(whole) == [0, 1, 2, 3, 4, 5, 2, 3, 4, 9]
-    if backend.__name__ != "plain_python_kernels":
+    if backend.__name__ != "picorl.kernels.python":
         x = np.arange(10, dtype=np.float32)
         backend.fill(x, np.float32([7]), 3, 4)
         assert x.tolist() == [0, 1, 2, 7, 7, 7, 7, 7, 8, 9]

@@ -224,7 +224,7 @@ def test_action_is_clipped_and_raw_is_not(backend):
 
 
 def test_categorical_sample_follows_the_softmax(backend):
-    n = 4000 if backend.__name__ == "plain_python_kernels" else 40_000
+    n = 4000 if backend.__name__ == "picorl.kernels.python" else 40_000
     logits = floats(1.0, -2.0, 0.0, 2.5, 1.0)
     p = reference.probabilities(np.array(logits, np.float64))
     choice = array("i", [0]) * n

@@ -1,0 +1,107 @@
+"""What the kernels ask of their arguments: all of a kernel's checks come before its first write."""
+
+from array import array
+
+RECORD = 4
+_MAX_INT = 0xFFFFFF
+
+
+def integer(kernel, name, value, least=0, most=_MAX_INT):
+    if not isinstance(value, int) or value < least or value > most:
+        bounds = "%d to %d" % (least, most) if most != least else str(least)
+        if not isinstance(value, int):
+            value = "not an integer"
+        raise ValueError("%s: %s is %s, must be %s" % (kernel, name, value, bounds))
+
+
+def row_range(kernel, row, rows):
+    integer(kernel, "row", row)
+    integer(kernel, "rows", rows)
+    return row + rows
+
+
+def span(kernel, start, count):
+    integer(kernel, "start", start)
+    integer(kernel, "count", count)
+    return start + count
+
+
+def _typecode(x):
+    if isinstance(x, array):
+        return repr(x[:0])[7]  # MicroPython's arrays have no .typecode
+    if isinstance(x, (bytearray, bytes)):
+        return "B"
+    if isinstance(x, memoryview):
+        return getattr(x, "format", "?")  # MicroPython's views do not tell
+    return None
+
+
+def need(kernel, name, x, size, code="f"):
+    have = _typecode(x)
+    if have is None or (have not in code and have != "?"):
+        have = "array('%s')" % have if have else "not a buffer"
+        want = ", ".join(["bytearray or array('B')" if c == "B" else "array('%s')" % c for c in code])
+        raise ValueError("%s: %s is %s, must be %s" % (kernel, name, have, want))
+    if len(x) < size:
+        unit = {"f": "floats", "i": "int32s", "I": "uint32s", "B": "bytes"}[code]
+        raise ValueError("%s: %s holds %d %s, needs %d" % (kernel, name, len(x), unit, size))
+
+
+def rng_state(kernel, rng):
+    need(kernel, "rng", rng, 4, "I")
+
+
+def fits(kernel, start, column, count, columns, limit, width):
+    if column + columns > width:
+        args = (kernel, start, count, column + columns, width, limit)
+        raise ValueError("%s: %s + %s is %d, must be at most %d (%s)" % args)
+
+
+def within(kernel, name, x, start, end, limit):
+    for i in range(start, end):
+        if not 0 <= x[i] < limit:
+            integer(kernel, "%s[%d]" % (name, i), x[i], 0, limit - 1)
+
+
+def shape(kernel, layout, params):
+    """n_in, n_out and n_hidden of a layout, and how many params it has."""
+    need(kernel, "layout", layout, 0, "i")
+    if not len(layout) or len(layout) % RECORD:
+        raise ValueError("%s: layout holds %d int32s, must be records of %d" % (kernel, len(layout), RECORD))
+    n_params = n_hidden = 0
+    width = layout[1]
+    for at in range(0, len(layout), RECORD):
+        outputs = layout[at + 2]
+        if (
+            layout[at] != 1
+            or layout[at + 1] != width
+            or not 1 <= width <= _MAX_INT
+            or not 1 <= outputs <= _MAX_INT
+            or not 0 <= layout[at + 3] <= 2
+        ):
+            integer(kernel, "layout[%d] (kind)" % at, layout[at], 1, 1)
+            least, most = (width, width) if at else (1, _MAX_INT)
+            integer(kernel, "layout[%d] (inputs)" % (at + 1), layout[at + 1], least, most)
+            integer(kernel, "layout[%d] (outputs)" % (at + 2), outputs, 1)
+            integer(kernel, "layout[%d] (activation)" % (at + 3), layout[at + 3], 0, 2)
+        n_params += (width + 1) * outputs
+        if n_params > _MAX_INT:
+            raise ValueError("%s: layout has more than %d params" % (kernel, _MAX_INT))
+        n_hidden += outputs
+        width = outputs
+    need(kernel, "params", params, n_params)
+    return layout[1], width, n_hidden - width, n_params
+
+
+def finite(x, n, start=0):
+    for i in range(start, start + n):
+        if x[i] - x[i] != 0:
+            return False
+    return True
+
+
+def columns(kernel, name, x, n, row, rows):
+    integer(kernel, "n", n, 1)
+    end = row_range(kernel, row, rows)
+    need(kernel, name, x, end * n)
+    return end
