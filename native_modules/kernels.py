@@ -17,10 +17,13 @@ ABI = 4  # changes whenever a signature or a meaning below changes; the library 
 
 # A network's layout is a sequence of records of four int32: kind, inputs, outputs, activation. A dense layer has its
 # weights [in][out] and then its biases as params, a layer norm gains and then biases; the others have none, and but
-# for dense layers outputs are as many as inputs.
+# for dense layers outputs are as many as inputs. An elementwise layer is nothing but its activation.
 RECORD = 4
-KINDS = {"dense": 1, "layer_norm": 2, "normalize": 3}
+KINDS = {"dense": 1, "layer_norm": 2, "normalize": 3, "elementwise": 4}
+# Derivatives that follow from the output: of dense layers and norms.
 ACTIVATIONS = {"identity": 0, "relu": 1, "tanh": 2, "leaky_relu": 3, "sigmoid": 4}
+# Derivatives that need the input or the whole row: of elementwise layers.
+INPUT_ACTIVATIONS = {"fast_tanh": 5, "gelu": 6, "softmax": 7}
 
 
 # Layers that not every network has, by the name that tells a build for some algorithms to keep them, and the algorithms
@@ -28,10 +31,14 @@ ACTIVATIONS = {"identity": 0, "relu": 1, "tanh": 2, "leaky_relu": 3, "sigmoid": 
 @dataclass(frozen=True)
 class Layers:
     kinds: tuple
+    activations: tuple = ()
     of: tuple = ()
 
 
-LAYERS = {"norm": Layers(("layer_norm", "normalize"))}
+LAYERS = {
+    "norm": Layers(("layer_norm", "normalize")),
+    "activations": Layers(("elementwise",), ("leaky_relu", "sigmoid")),
+}
 
 # Indices of a replay's int32 state.
 REPLAY_STATE = {"head": 0, "size": 1, "pending": 2, "valid": 3, "refused": 4, "spare": 5}
