@@ -39,7 +39,7 @@ class PPO(Agent):
     anneal_steps      environment steps over which the learning rates fall to 0, linearly (None: they stay)
     max_kl            an update ends with the epoch in which the approximate KL divergence exceeded this (None: never)
     sigma             standard deviation of the policy at the start, in units of half the action range
-    activation        of the hidden layers: relu or tanh
+    activation, norm  of the hidden layers, as of SAC
     normalise_obs     scale observations by their running mean and deviation
     normalise_advantage  scale the advantages of a minibatch likewise
     chunk             rows that one piece of `work` handles (None: a minibatch); changes neither bits nor results
@@ -68,6 +68,7 @@ class PPO(Agent):
         max_kl=None,
         sigma=1.0,
         activation="relu",
+        norm=None,
         normalise_obs=False,
         normalise_advantage=True,
         chunk=None,
@@ -108,12 +109,9 @@ class PPO(Agent):
         if critic_learning_rate is None:
             critic_learning_rate = learning_rate
         real("critic_learning_rate", critic_learning_rate, 0, 1)
-        if activation not in ("relu", "tanh"):
-            raise ValueError("activation is %r, must be relu or tanh" % (activation,))
 
-        function = network.RELU if activation == "relu" else network.TANH
-        self.actor_layout = network.mlp((self.obs_size,) + self.hidden + (self.n_outputs,), function)
-        self.critic_layout = network.mlp((self.obs_size,) + self.hidden + (1,), function)
+        self.actor_layout = network.mlp((self.obs_size,) + self.hidden + (self.n_outputs,), activation, norm=norm)
+        self.critic_layout = network.mlp((self.obs_size,) + self.hidden + (1,), activation, norm=norm)
         self.keep_best = keep_best
         self.normalise_obs = normalise_obs
         self.normalise_advantage = normalise_advantage
