@@ -1,8 +1,9 @@
 // The product where many a[r][k] are zero, as behind a ReLU: a term with a zero factor changes no sum (weights being
 // finite), so the steps where all rows of a tile are zero are left out. Rows with similar zeros share a tile.
 
-#define SPARSE_ROWS 128  // at most
-#define SPARSE_STEPS 512 // at most
+#define SPARSE_LEAST_ROWS 16 // fewer are not worth the looking
+#define SPARSE_ROWS 128      // at most
+#define SPARSE_STEPS 512     // at most
 #define SPARSE_TILE_ROWS 2
 #define SPARSE_TILE_VECTORS 4
 #define SPARSE_COLUMNS (SPARSE_TILE_VECTORS * PICORL_W)
@@ -108,7 +109,7 @@ INLINE void sparse_columns(
 
 // 0: not worth it, nothing done.
 NOINLINE int sparse_product(const product *p) {
-    if (p->steps > SPARSE_STEPS || p->columns < PICORL_W) {
+    if (p->rows < SPARSE_LEAST_ROWS || p->steps > SPARSE_STEPS || p->columns < PICORL_W) {
         return 0;
     }
     zeros z;
