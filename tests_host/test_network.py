@@ -97,10 +97,11 @@ def torch_layers(torch, layout, params):
     return nn.Sequential(*layers).double(), own
 
 
+@pytest.mark.torch
 @pytest.mark.parametrize("norm", NORMS)
 @pytest.mark.parametrize("activation", [name for name in NAMES if name != "fast_tanh"])
 def test_gradients_are_pytorchs(backend, activation, norm):
-    torch = pytest.importorskip("torch")
+    torch = pytest.importorskip("torch", reason="PyTorch is not installed here: make test-torch")
     layout = network.mlp((6, 33, 17, 5), activation, activation, norm)
     r = Random(f"{activation} {norm}")
     args = make("backward", r, layout=layout, row=0, rows=20, grad=None, d_x=array("f", [0] * 120))

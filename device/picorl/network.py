@@ -56,6 +56,11 @@ def mlp(sizes, hidden_activation=RELU, output_activation=IDENTITY, norm=None):
     return layout
 
 
+def layers(layout):
+    """The (inputs, outputs) of each layer of a layout."""
+    return [(layout[i + 1], layout[i + 2]) for i in range(0, len(layout), _RECORD)]
+
+
 def tensors(layout):
     """The tensors of a layout's parameters, in order: [(name, shape), …]. A dense layer's weights are stored [in][out]; a layer norm
     has its gains as weights. The number in a name is that of the record."""
