@@ -32,6 +32,7 @@ SHAPE = ("n_params", "n_in", "n_out", "n_hidden")
 C_TYPES = {"f": "float", "i": "int32_t", "I": "uint32_t", "B": "uint8_t"}
 C_KINDS = {"f": "PICORL_FLOATS", "i": "PICORL_INT32S", "I": "PICORL_UINT32S", "B": "PICORL_BYTES"}
 UNITS = {"f": "float32", "i": "int32", "I": "uint32", "B": "bytes"}
+EVERYTHING = kernels.ALGORITHMS + kernels.ENVIRONMENTS
 MARK = "made by native_modules/generate.py from kernels.py: changes made here are lost"
 
 # Functions of the module that are not kernels: parameters, result, what they do.
@@ -113,10 +114,10 @@ def size_tokens(kernel, size):
 
 
 def included(algorithms):
-    """The kernels of a build for these algorithms."""
-    unknown = set(algorithms) - set(kernels.ALGORITHMS)
+    """The kernels of a build for these algorithms and environments."""
+    unknown = set(algorithms) - set(EVERYTHING)
     if unknown:
-        raise TableError(f"algorithms: {', '.join(sorted(unknown))}, must be of {', '.join(kernels.ALGORITHMS)}")
+        raise TableError(f"algorithms: {', '.join(sorted(unknown))}, must be of {', '.join(EVERYTHING)}")
     return tuple(kernel for kernel in kernels.KERNELS if set(kernel.of) & set(algorithms))
 
 
@@ -399,8 +400,8 @@ def fill(template, **parts):
     return text if template.endswith(".inc") else f"// {MARK}\n{text}"
 
 
-def generate(algorithms=kernels.ALGORITHMS):
-    """All files for builds with these algorithms: name -> text."""
+def generate(algorithms=EVERYTHING):
+    """All files for builds with these algorithms and environments: name -> text."""
     check_table()
     chosen = included(algorithms)
     return {
@@ -442,12 +443,12 @@ def main(arguments=None):
         "--algorithms",
         default="",
         metavar="NAMES",
-        help=f"leave out the kernels that none of these needs: of {', '.join(kernels.ALGORITHMS)}, with blanks between; default: all",
+        help=f"leave out the kernels that none of these needs: of {', '.join(EVERYTHING)}, with blanks between; default: all",
     )
     chosen = parser.parse_args(arguments)
     out = chosen.out
     try:
-        files = generate(chosen.algorithms.split() or kernels.ALGORITHMS)
+        files = generate(chosen.algorithms.split() or EVERYTHING)
     except TableError as error:
         sys.exit(f"generate.py: {error}")
     out.mkdir(parents=True, exist_ok=True)

@@ -8,6 +8,7 @@ them the function that is called: it checks everything, then passes on float32 v
 the list of its layers.
 """
 
+from .acrobot import acrobot_observe, acrobot_reset, acrobot_step, acrobot_swing_up_step
 from .acting import deterministic_action, gaussian_action, uniform_action
 from .actor_critic import (
     gaussian_head,
@@ -49,6 +50,7 @@ from .optimizer import (
     scale,
     sgd_delta,
 )
+from .quadrotor import quadrotor_reset, quadrotor_step
 from .replay import replay_begin, replay_gather, replay_observe, replay_sample
 from .statistics import moments_apply, moments_restore, moments_update, standardise
 from .supervised import cross_entropy_delta, huber_delta

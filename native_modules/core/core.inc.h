@@ -39,6 +39,8 @@
 #include "pendulum.inc.h"
 #include "cartpole.inc.h"
 #include "mountain_car.inc.h"
+#include "acrobot.inc.h"
+#include "quadrotor.inc.h"
 #include "crc32.inc.h"
 #include "telemetry.inc.h"
 

@@ -13,12 +13,18 @@ array and typecode that hold the environment's whole state, so that a checkpoint
 from .. import lazy
 
 _HOMES = {
+    "Acrobot": "acrobot",
+    "AcrobotSwingUp": "acrobot",
     "CartPole": "cartpole",
     "MountainCar": "mountain_car",
     "Pendulum": "pendulum",
+    "Quadrotor": "quadrotor",
+    "VectorAcrobot": "vector_acrobot",
+    "VectorAcrobotSwingUp": "vector_acrobot",
     "VectorCartPole": "vector",
-    "VectorMountainCar": "vector",
+    "VectorMountainCar": "vector_mountain_car",
     "VectorPendulum": "vector",
+    "VectorQuadrotor": "vector_quadrotor",
 }
 __all__ = tuple(_HOMES)
 __getattr__ = lazy.loader(__name__, _HOMES)

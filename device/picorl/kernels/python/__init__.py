@@ -13,6 +13,10 @@ RECORD = 4
 # Where the kernels are: an algorithm brings those that it uses into the heap.
 _HOMES = {
     "accumulate": "buffers",
+    "acrobot_observe": "acrobot",
+    "acrobot_reset": "acrobot",
+    "acrobot_step": "acrobot",
+    "acrobot_swing_up_step": "acrobot",
     "adam": "optimizer",
     "adam_advance": "optimizer",
     "adam_delta": "optimizer",
@@ -63,6 +67,8 @@ _HOMES = {
     "polyak": "optimizer",
     "ppo_categorical_delta": "on_policy",
     "ppo_gaussian_delta": "on_policy",
+    "quadrotor_reset": "quadrotor",
+    "quadrotor_step": "quadrotor",
     "replay_begin": "replay",
     "replay_gather": "replay",
     "replay_observe": "replay",
