@@ -32,7 +32,7 @@ SHAPE = ("n_params", "n_in", "n_out", "n_hidden")
 C_TYPES = {"f": "float", "i": "int32_t", "I": "uint32_t", "B": "uint8_t"}
 C_KINDS = {"f": "PICORL_FLOATS", "i": "PICORL_INT32S", "I": "PICORL_UINT32S", "B": "PICORL_BYTES"}
 UNITS = {"f": "float32", "i": "int32", "I": "uint32", "B": "bytes"}
-EVERYTHING = kernels.ALGORITHMS + kernels.ENVIRONMENTS
+EVERYTHING = (*kernels.ALGORITHMS, *kernels.ENVIRONMENTS, kernels.WRAPPERS)
 MARK = "made by native_modules/generate.py from kernels.py: changes made here are lost"
 
 # Functions of the module that are not kernels: parameters, result, what they do.
@@ -114,7 +114,7 @@ def size_tokens(kernel, size):
 
 
 def included(algorithms):
-    """The kernels of a build for these algorithms and environments."""
+    """The kernels of a build for these algorithms, environments and wrappers."""
     unknown = set(algorithms) - set(EVERYTHING)
     if unknown:
         raise TableError(f"algorithms: {', '.join(sorted(unknown))}, must be of {', '.join(EVERYTHING)}")

@@ -29,11 +29,9 @@ MAX_INT = 0x00FFFFFF  # of an integer argument: products of three still fit 64 b
 ALGORITHMS = ("sac", "td3", "ppo", "dqn", "supervised")
 REPLAY_USERS = ("sac", "td3", "dqn")
 DISCRETE = ("ppo", "dqn")
-ENVIRONMENTS = (
-    "mountain_car",
-    "acrobot",
-    "quadrotor",
-)  # those that a build for some algorithms has only if it names them
+# What a build for some algorithms has only if it is named beside them.
+ENVIRONMENTS = ("mountain_car", "acrobot", "quadrotor")
+WRAPPERS = "wrappers"
 
 
 @dataclass(frozen=True)
@@ -73,7 +71,7 @@ class Kernel:
     doc: str
     args: tuple
     returns: str = "none"  # or "int": a small integer, so that nothing is allocated
-    of: tuple = ALGORITHMS  # those that need it, or an environment; a build may leave out the kernels of others (generate.py --algorithms)
+    of: tuple = ALGORITHMS  # those that need it (environments too); a build may leave out the kernels of others (generate.py --algorithms)
     check: bool = False  # the core adds picorl_check_NAME(): contents that sizes do not cover
     extra: dict = field(default_factory=dict)
 
@@ -786,7 +784,7 @@ KERNELS = (
         "scale",
         """x[start:start + count] *= factor[0].""",
         (Fw("x", "start + count"), F("factor", "1"), *SPAN),
-        of=(*DISCRETE, "supervised"),
+        of=(*DISCRETE, "supervised", WRAPPERS),
     ),
     Kernel(
         "linear_schedule",
@@ -802,7 +800,7 @@ KERNELS = (
         sum = fma(d, x - mean, sum) with the new mean. Rows that are not finite are left out, and so are those behind the 2^24th: float32 counts
         no further.""",
         (F("x", "rows * width"), Fw("moments", "1 + 2 * width"), Int("width", 1), Int("rows")),
-        of=("ppo", "supervised"),
+        of=("ppo", "supervised", WRAPPERS),
     ),
     Kernel(
         "moments_apply",

@@ -171,7 +171,8 @@ def test_a_build_for_some_algorithms_has_their_kernels_only(tmp_path):
 
 def test_unknown_algorithms_are_named(tmp_path):
     with pytest.raises(
-        SystemExit, match="algorithms: a2c, must be of sac, td3, ppo, dqn, supervised, mountain_car, acrobot, quadrotor"
+        SystemExit,
+        match="algorithms: a2c, must be of sac, td3, ppo, dqn, supervised, mountain_car, acrobot, quadrotor, wrappers",
     ):
         generate.main(["--out", str(tmp_path / "none"), "--algorithms", "sac a2c"])
     assert not (tmp_path / "none").exists()
