@@ -71,7 +71,7 @@ def numbers():
         ended = walk(env, actions, 1) or ended
         for buffer in (env.obs, env.reward):
             kernels.backend.crc32(buffer, crc)
-    for name, buffer, _ in env.buffers():
+    for _name, buffer, _typecode in env.buffers():
         kernels.backend.crc32(buffer, crc)
     print("crc %08x" % crc[0], ended)
 

@@ -1,7 +1,6 @@
 """Environments of Gymnasium in picorl, and of picorl in Gymnasium."""
 
 import subprocess
-import sys
 import warnings
 from array import array
 from pathlib import Path
