@@ -1031,8 +1031,9 @@ KERNELS = (
         forward, y left, z up. asked = fma(0.5, clip(action (n, 4), -1, 1), 0.5); thrust = fma(1 - exp(-0.01 / 0.05), asked - thrust, thrust) (motors
         of the first order, 0.05 s). These thrusts t hold for the step: lift = 0.15 / 0.028 * ((t2 + t3) + (t0 + t1)); turn = 0.15 * 0.0325 / 1.66e-5 *
         ((t2 + t3) - (t0 + t1)) and ((t1 + t2) - (t0 + t3)), 0.15 * 0.006 / 2.93e-5 * ((t1 + t3) - (t0 + t2)). Rates: of the position the velocity; of the
-        velocity 2 lift (x z + w y), 2 lift (y z - w x), lift - 2 lift (x^2 + y^2) - 9.81; of the attitude half its product with the angular velocity (a, b, c);
-        of that turn + (g b c, -g a c, 0), g = 1 - 2.93 / 1.66: Newton and Euler's equations, without drag. Runge and Kutta's method of order 4, summed as in
+        velocity 2 lift * fma(x, z, w y), 2 lift * fma(y, z, -(w x)), fma(-2 lift, fma(x, x, y y), lift) - 9.81; of the attitude half its product with the angular velocity (p, q, r): with a, b, c
+        half of these, -fma(x, a, fma(y, b, z c)), fma(w, a, fma(y, c, -(z b))), fma(w, b, fma(z, a, -(x c))), fma(w, c, fma(x, b, -(y a))); of that
+        fma(g r, q, turn), fma(-(g r), p, turn), turn, g = 1 - 2.93 / 1.66: Newton and Euler's equations, without drag. Runge and Kutta's method of order 4, summed as in
         `acrobot_step`; then the attitude is multiplied by 1 / sqrt of its squares, or by -1 times that where w < 0.
         reward = 1 / (1 + cost), cost = 10 |position|^2 + |velocity|^2 + 4 (x^2 + y^2 + z^2) + 0.02 |angular velocity|^2 + 0.1 |asked - 0.4578|^2 of
         the new state, terms and squares added in order with fma. ended = 1 where a position is beyond 1 m, the body axis 90 degrees or
