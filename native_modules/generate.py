@@ -33,6 +33,7 @@ SHAPE = ("n_params", "n_in", "n_out", "n_hidden")
 C_TYPES = {"f": "float", "i": "int32_t", "I": "uint32_t", "B": "uint8_t"}
 C_KINDS = {"f": "PICORL_FLOATS", "i": "PICORL_INT32S", "I": "PICORL_UINT32S", "B": "PICORL_BYTES"}
 UNITS = {"f": "float32", "i": "int32", "I": "uint32", "B": "bytes"}
+EVERYTHING = (*kernels.ALGORITHMS, *kernels.ENVIRONMENTS, kernels.WRAPPERS, *kernels.LAYERS)
 MARK = "made by native_modules/generate.py from kernels.py: changes made here are lost"
 
 # Functions of the module that are not kernels: parameters, result, what they do.
@@ -122,15 +123,12 @@ class Build:
 
 
 def build_for(names):
-    """That for these algorithms, and layers that are named with them. Nothing named: everything."""
-    if unknown := set(names) - set(kernels.ALGORITHMS) - set(kernels.LAYERS):
-        choices = ", ".join((*kernels.ALGORITHMS, *kernels.LAYERS))
-        raise TableError(f"algorithms: {', '.join(sorted(unknown))}, must be of {choices}")
-    algorithms = set(names) & set(kernels.ALGORITHMS) or set(kernels.ALGORITHMS)
-    layers = {
-        name for name, layers in kernels.LAYERS.items() if not names or name in names or set(layers.of) & algorithms
-    }
-    chosen = tuple(kernel for kernel in kernels.KERNELS if set(kernel.of) & algorithms)
+    """That for these algorithms, and what is named with them: environments, wrappers, layers. Nothing named: everything."""
+    if unknown := set(names) - set(EVERYTHING):
+        raise TableError(f"algorithms: {', '.join(sorted(unknown))}, must be of {', '.join(EVERYTHING)}")
+    names = set(names or EVERYTHING)
+    layers = {name for name, layers in kernels.LAYERS.items() if name in names or set(layers.of) & names}
+    chosen = tuple(kernel for kernel in kernels.KERNELS if set(kernel.of) & names)
     return Build(chosen, frozenset(layers))
 
 
@@ -420,7 +418,7 @@ def fill(template, **parts):
 
 
 def generate(names=()):
-    """All files for builds with these algorithms and layers: name -> text."""
+    """All files for a build with these algorithms, environments and layers: name -> text."""
     check_table()
     build = build_for(names)
     chosen = build.kernels
@@ -463,8 +461,7 @@ def main(arguments=None):
         "--algorithms",
         default="",
         metavar="NAMES",
-        help=f"leave out the kernels that none of these needs: of {', '.join(kernels.ALGORITHMS)}, with blanks between, and layers to keep: "
-        f"{', '.join(kernels.LAYERS)}; default: all",
+        help=f"leave out the kernels that none of these needs: of {', '.join(EVERYTHING)}, with blanks between; default: all",
     )
     chosen = parser.parse_args(arguments)
     out = chosen.out

@@ -253,6 +253,35 @@ def cartpole(name, z):
     return (state, array("i", (0, 1, 0, 1, 1)), bytearray(5), 1, 4)
 
 
+def mountain_car(name, z):
+    state = z.floats(10, 1.25)
+    for i in range(1, 10, 2):
+        state[i] *= 0.0625
+    if name == "mountain_car_reset":
+        return (rng(), state, 1, 4)
+    return (state, z.floats(5, 1.5), zeros(5), bytearray(5), 1, 4)
+
+
+def acrobot(name, z):
+    state = z.floats(20, 3.125)
+    if name == "acrobot_reset":
+        return (rng(), state, zeros(30), 1, 4)
+    if name == "acrobot_observe":
+        return (state, zeros(30), 1, 4)
+    if name == "acrobot_step":
+        return (state, array("i", (0, 1, 2, 0, 2)), zeros(30), zeros(5), bytearray(5), 1, 4)
+    return (state, z.floats(5, 1.5), zeros(30), zeros(5), 1, 4)
+
+
+def quadrotor(name, z):
+    state = z.floats(51)
+    if name == "quadrotor_reset":
+        return (rng(), state, 1, 2)
+    for i in range(6, 51, 17):
+        state[i] += 2
+    return (state, z.floats(12, 1.5), zeros(3), bytearray(3), 1, 2)
+
+
 def moves(name, z):
     if name == "copy_columns":
         return (z.floats(20), 4, 1, 1, z.floats(18), 3, 0, 2, 2, 4)
@@ -301,6 +330,9 @@ GROUPS = (
     (statistics, ("linear_schedule", "moments_update", "moments_apply", "moments_restore")),
     (minibatches, ("permutation", "gather_rows", "gather_ints")),
     (cartpole, ("cartpole_reset", "cartpole_step")),
+    (mountain_car, ("mountain_car_reset", "mountain_car_step")),
+    (acrobot, ("acrobot_reset", "acrobot_observe", "acrobot_step", "acrobot_swing_up_step")),
+    (quadrotor, ("quadrotor_reset", "quadrotor_step")),
 )
 
 if MODE == "numbers":  # noqa: F821

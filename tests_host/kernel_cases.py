@@ -139,6 +139,15 @@ def contents(kernel, name, n, args, r):
         return [0.9**t, 0.999**t, 1e-3 / (1 - 0.9**t), 1 / math.sqrt(1 - 0.999**t)]
     if name == "state" and "cartpole" in kernel.name:
         return [r.gauss(0, (2, 1, 0.2, 1)[i % 4]) for i in range(n)]
+    if name == "state" and "mountain_car" in kernel.name:
+        near = ((-1.2, -0.06), (0.6, 0.05), (0.44, 0.03), (-0.5, 0))  # both ends, the goal, the valley
+        return [r.choice(near)[i % 2] + r.gauss(0, (0.04, 0.03)[i % 2]) for i in range(n)]
+    if name == "state" and "acrobot" in kernel.name:
+        return [r.gauss(0, 5) if i % 4 > 1 else r.uniform(-math.pi, math.pi) for i in range(n)]
+    if name == "action" and kernel.name == "acrobot_step":
+        return [r.randrange(3) for _ in range(n)]
+    if name == "state" and "quadrotor" in kernel.name:
+        return [value for _ in range(n // 17) for value in quadrotor(r)]
     if name == "action" and kernel.name == "cartpole_step":
         return [r.randrange(2) for _ in range(n)]
     if name in ("ended", "rollout_ended"):
@@ -197,6 +206,14 @@ def contents(kernel, name, n, args, r):
         flags[r.randrange(n)] = 1
         return flags
     return r.floats(n)
+
+
+def quadrotor(r):
+    """A quadrotor in any attitude, some of them about to leave the room or turning too fast."""
+    attitude = r.floats(4)
+    length = math.sqrt(sum(x * x for x in attitude))
+    flying = r.floats(6, 0.5) + [x / length for x in attitude] + r.floats(3, r.choice((2, 15)))
+    return flying + [r.random() for _ in range(4)]
 
 
 def replay(args, r):

@@ -785,3 +785,134 @@ def cartpole_step(state, action, ended, row, rows):
         x, v, angle, omega = x + dt * v, v + dt * x_acc, angle + dt * omega, omega + dt * turn
         state[4 * r : 4 * r + 4] = x, v, angle, omega
         ended[r] = abs(x) > 2.4 or abs(angle) > 12 * np.pi / 180
+
+
+def mountain_car_reset(rng, state, row, rows):
+    for r in range(row, row + rows):
+        state[2 * r : 2 * r + 2] = 0.1 * unit(block(rng, r)[0]) - 0.5, 0
+    advance(rng)
+
+
+def mountain_car_step(state, action, reward, ended, row, rows):
+    """Moore 1990 with a continuous push, in Gymnasium's units."""
+    left, right, goal, most = f32(-1.2), f32(0.6), f32(0.45), f32(0.07)
+    for r in range(row, row + rows):
+        x, v = state[2 * r : 2 * r + 2]
+        v += 0.0015 * min(max(action[r], -1), 1) - 0.0025 * np.cos(3 * x)
+        v = min(max(v, -most), most)
+        x = min(max(f32(x + v), left), right)
+        v = max(v, 0) if x == left else v
+        state[2 * r : 2 * r + 2] = x, v
+        ended[r] = x >= goal and v >= 0
+        reward[r] = 100 * ended[r] - 0.1 * action[r] ** 2
+
+
+def rk4(rates, y, dt):
+    k1 = rates(y)
+    k2 = rates(y + dt / 2 * k1)
+    k3 = rates(y + dt / 2 * k2)
+    k4 = rates(y + dt * k3)
+    return y + dt / 6 * (k1 + 2 * k2 + 2 * k3 + k4)
+
+
+def acrobot_depth(angle1, angle2):
+    return np.cos(angle1) + np.cos(angle1 + angle2)
+
+
+def acrobot_move(state, torque):
+    """Two links whose inertia matrix is solved for: Sutton and Barto 2018, section 11.3 of the first edition."""
+    mass, length, middle, inertia, g = 1.0, 1.0, 0.5, 1.0, 9.8
+
+    def rates(y):
+        a1, a2, w1, w2 = y
+        coupling = mass * length * middle
+        m22 = mass * middle**2 + inertia
+        m12 = m22 + coupling * np.cos(a2)
+        m11 = 2 * m12 - m22 + mass * middle**2 + inertia + mass * length**2
+        phi2 = mass * middle * g * np.sin(a1 + a2)
+        phi1 = -coupling * np.sin(a2) * (w2**2 + 2 * w1 * w2) + (middle + length) * mass * g * np.sin(a1) + phi2
+        forces = -phi1, torque - coupling * w1**2 * np.sin(a2) - phi2
+        return np.array([w1, w2, *np.linalg.solve([[m11, m12], [m12, m22]], forces)])
+
+    y = rk4(rates, np.array(state), 0.2)
+    y[:2] -= 2 * np.pi * np.round(y[:2] / (2 * np.pi))
+    return np.clip(y, [-np.inf, -np.inf, -4 * np.pi, -9 * np.pi], [np.inf, np.inf, 4 * np.pi, 9 * np.pi])
+
+
+def acrobot_observe(state, obs, row, rows):
+    for r in range(row, row + rows):
+        a1, a2, w1, w2 = state[4 * r : 4 * r + 4]
+        obs[6 * r : 6 * r + 6] = np.cos(a1), np.sin(a1), np.cos(a2), np.sin(a2), w1, w2
+
+
+def acrobot_reset(rng, state, obs, row, rows):
+    for r in range(row, row + rows):
+        words = [*block(rng, 2 * r), *block(rng, 2 * r + 1)]
+        state[4 * r : 4 * r + 4] = [0.1 * unit(word) for word in words]
+    advance(rng)
+    acrobot_observe(state, obs, row, rows)
+
+
+def acrobot_step(state, action, obs, reward, ended, row, rows):
+    for r in range(row, row + rows):
+        torque = {0: -1, 2: 1}.get(int(action[r]), 0)
+        state[4 * r : 4 * r + 4] = acrobot_move(state[4 * r : 4 * r + 4], torque)
+        ended[r] = acrobot_depth(*state[4 * r : 4 * r + 2]) < -1
+        reward[r] = ended[r] - 1.0
+    acrobot_observe(state, obs, row, rows)
+
+
+def acrobot_swing_up_step(state, action, obs, reward, row, rows):
+    for r in range(row, row + rows):
+        state[4 * r : 4 * r + 4] = acrobot_move(state[4 * r : 4 * r + 4], np.clip(action[r], -1, 1))
+        reward[r] = -(acrobot_depth(*state[4 * r : 4 * r + 2]) + 2) / 4
+    acrobot_observe(state, obs, row, rows)
+
+
+QUADROTOR_HOVER = 9.81 * 0.028 / (4 * 0.15)
+
+
+def rotation(q):
+    """Of a quaternion, whatever its length: R v = q v q*."""
+    w, x, y, z = q
+    cross = np.array([[0, -z, y], [z, 0, -x], [-y, x, 0]])
+    return (w * w - q[1:] @ q[1:]) * np.eye(3) + 2 * np.outer(q[1:], q[1:]) + 2 * w * cross
+
+
+def quadrotor_reset(rng, state, row, rows):
+    for r in range(row, row + rows):
+        u = np.array([unit(word) for k in range(6) for word in block(rng, 6 * r + k)])
+        q = np.array([1, *(0.1 * u[6:9])])
+        q /= np.linalg.norm(q)
+        state[17 * r : 17 * r + 17] = [*(0.2 * u[:6]), *q, *(0.5 * u[9:]), *[QUADROTOR_HOVER] * 4]
+    advance(rng)
+
+
+def quadrotor_step(state, action, reward, ended, row, rows):
+    """Newton and Euler: forces at the rotors' places, moments by cross products."""
+    mass, dt, motor, most, arm, drag = 0.028, 0.01, 0.05, 0.15, 0.0325, 0.006
+    inertia = np.array([1.66e-5, 1.66e-5, 2.93e-5])
+    places = arm * np.array([[1, -1, 0], [-1, -1, 0], [-1, 1, 0], [1, 1, 0]])
+    spins = np.array([-1, 1, -1, 1])
+    for r in range(row, row + rows):
+        at = state[17 * r : 17 * r + 17]
+        asked = (np.clip(action[4 * r : 4 * r + 4], -1, 1) + 1) / 2
+        at[13:] += (1 - np.exp(-dt / motor)) * (asked - at[13:])
+        forces = np.outer(most * at[13:], [0, 0, 1])
+        moment = np.cross(places, forces).sum(0) + [0, 0, drag * (spins @ forces[:, 2])]
+
+        def rates(y, forces=forces, moment=moment):
+            q, omega = y[6:10], y[10:]
+            # Off the unit sphere, between the stages of a step, the kernel's matrix is 1 - 2 (...), not this quaternion's product.
+            matrix = rotation(q) + (1 - q @ q) * np.eye(3)
+            turn = np.array([-q[1:] @ omega, *(q[0] * omega + np.cross(q[1:], omega))]) / 2
+            spin = (moment - np.cross(omega, inertia * omega)) / inertia
+            return np.concatenate([y[3:6], matrix @ forces.sum(0) / mass - [0, 0, 9.81], turn, spin])
+
+        at[:13] = rk4(rates, at[:13].copy(), dt)
+        at[6:10] *= (-1 if at[6] < 0 else 1) / np.linalg.norm(at[6:10])
+        weights = np.repeat([10, 1, 4, 0.02], 3)
+        errors = np.concatenate([at[:6], at[7:13]])
+        reward[r] = 1 / (1 + weights @ errors**2 + 0.1 * np.sum((asked - QUADROTOR_HOVER) ** 2))
+        flat = rotation(at[6:10])[2, 2] <= 0
+        ended[r] = flat or np.abs(at[:3]).max() > 1 or np.abs(at[10:13]).max() > 35

@@ -660,3 +660,119 @@ def test_cartpole_step(c):
     after = np.stack([x, fma(dt, x_acc, v), angle, fma(dt, a, omega)], 1)
     assert bytes(args["state"]) == after.tobytes()
     assert list(args["ended"]) == ((np.abs(x) > F(2.4)) | (np.abs(angle) > F(np.radians(12)))).tolist()
+
+
+def cos_sin(module, angle):
+    obs = array("f", [0] * (3 * len(angle)))
+    module.pendulum_observe(array("f", np.stack([angle, angle], 1).tobytes()), obs, 0, len(angle))
+    return np.array(obs, F).reshape(-1, 3).T[:2]
+
+
+def runge_kutta(fma, rates, start, half, whole, sixth):
+    rate = total = rates(start)
+    for by, weight in ((half, 2), (half, 2), (whole, 1)):
+        rate = rates([fma(by, k, y) for k, y in zip(rate, start, strict=True)])
+        total = [fma(F(weight), k, sum_) for k, sum_ in zip(rate, total, strict=True)]
+    return [fma(sixth, k, y) for k, y in zip(total, start, strict=True)]
+
+
+def test_mountain_car_step(c):
+    module, fma = c
+    args = make("mountain_car_step", Random(1), row=0, rows=ROWS)
+    x, v = np.array(args["state"], F).reshape(ROWS, 2).T
+    a = np.array(args["action"], F)
+    cosine, _ = cos_sin(module, F(3) * x)
+    module.mountain_car_step(*args.values())
+    push = F(0.0015) * a.clip(-1, 1)
+    v = (v + fma(F(-0.0025), cosine, push)).clip(F(-0.07), F(0.07))
+    x = (x + v).clip(F(-1.2), F(0.6))
+    v = np.where((x == F(-1.2)) & (v < 0), F(0), v)
+    there = (x >= F(0.45)) & (v >= 0)
+    assert bytes(args["state"]) == np.stack([x, v], 1).tobytes()
+    assert bytes(args["reward"]) == fma(F(-0.1) * a, a, F(100) * there).tobytes()
+    assert list(args["ended"]) == there.tolist() and 0 < there.sum() < ROWS
+
+
+@pytest.mark.parametrize("name", ["acrobot_step", "acrobot_swing_up_step"])
+def test_acrobot_step(c, name):
+    module, fma = c
+    args = make(name, Random(1), row=0, rows=ROWS)
+    start = list(np.array(args["state"], F).reshape(ROWS, 4).T)
+    action = np.array(args["action"], F)
+    torque = action - 1 if name == "acrobot_step" else action.clip(-1, 1)
+
+    def rates(y):
+        a1, a2, w1, w2 = y
+        (c1, s1), (c2, s2) = cos_sin(module, a1), cos_sin(module, a2)
+        d1, d2 = F(3.5) + c2, fma(F(0.5), c2, F(1.25))
+        p2 = F(4.9) * fma(s1, c2, c1 * s2)
+        p1 = fma(-(fma(F(0.5), w2, w1) * w2), s2, fma(F(14.7), s1, p2))
+        h = d2 / d1
+        turn2 = fma((F(-0.5) * w1) * w1, s2, fma(h, p1, F(torque)) - p2) / fma(-h, d2, F(1.25))
+        return [w1, w2, -(fma(d2, turn2, p1) / d1), turn2]
+
+    a1, a2, w1, w2 = runge_kutta(fma, rates, start, F(0.1), F(0.2), F(0.2 / 6))
+    a1, a2 = (fma(np.rint(fma(a, F(0.5 / np.pi), F(0))), F(-2 * np.pi), a) for a in (a1, a2))
+    w1, w2 = w1.clip(F(-4 * np.pi), F(4 * np.pi)), w2.clip(F(-9 * np.pi), F(9 * np.pi))
+    getattr(module, name)(*args.values())
+    assert bytes(args["state"]) == np.stack([a1, a2, w1, w2], 1).tobytes()
+    (c1, s1), (c2, s2) = cos_sin(module, a1), cos_sin(module, a2)
+    assert bytes(args["obs"]) == np.stack([c1, s1, c2, s2, w1, w2], 1).tobytes()
+    depth = c1 + fma(-s1, s2, c1 * c2)
+    if name == "acrobot_step":
+        assert list(args["ended"]) == (depth < -1).tolist() and 0 < (depth < -1).sum() < ROWS
+        assert list(args["reward"]) == ((depth < -1) - 1).tolist()
+    else:
+        assert bytes(args["reward"]) == fma(F(-0.25), depth, F(-0.5)).tobytes()
+
+
+def test_quadrotor_step(c):
+    module, fma = c
+    args = make("quadrotor_step", Random(1), row=0, rows=ROWS)
+    start = list(np.array(args["state"], F).reshape(ROWS, 17).T)
+    action = np.array(args["action"], F).reshape(ROWS, 4).T
+    asked = [fma(F(0.5), a.clip(-1, 1), F(0.5)) for a in action]
+    t0, t1, t2, t3 = (fma(F(1 - np.exp(-0.2)), a - t, t) for a, t in zip(asked, start[13:], strict=True))
+    lift = F(0.15 / 0.028) * ((t2 + t3) + (t0 + t1))
+    arm, yaw = F(0.15 * 0.0325 / 1.66e-5), F(0.15 * 0.006 / 2.93e-5)
+    turn = arm * ((t2 + t3) - (t0 + t1)), arm * ((t1 + t2) - (t0 + t3)), yaw * ((t1 + t3) - (t0 + t2))
+
+    def rates(body):
+        w, x, y, z, *omega = body[6:]
+        a, b, o = (F(0.5) * value for value in omega)
+        g, twice = F(1 - 2.93 / 1.66) * omega[2], lift + lift
+        return [
+            *body[3:6],
+            twice * fma(x, z, w * y),
+            twice * fma(y, z, -(w * x)),
+            fma(-twice, fma(x, x, y * y), lift) - F(9.81),
+            -fma(x, a, fma(y, b, z * o)),
+            fma(w, a, fma(y, o, -(z * b))),
+            fma(w, b, fma(z, a, -(x * o))),
+            fma(w, o, fma(x, b, -(y * a))),
+            fma(g, omega[1], turn[0]),
+            fma(-g, omega[0], turn[1]),
+            turn[2],
+        ]
+
+    def squares(values):
+        total = values[0] * values[0]
+        for value in values[1:]:
+            total = fma(value, value, total)
+        return total
+
+    body = runge_kutta(fma, rates, start[:13], F(0.005), F(0.01), F(0.01 / 6))
+    scale = F(1) / np.sqrt(squares(body[6:10]))
+    scale = np.where(body[6] < 0, -scale, scale)
+    body[6:10] = [q * scale for q in body[6:10]]
+    cost = F(10) * squares(body[:3]) + squares(body[3:6])
+    cost = fma(F(4), squares(body[7:10]), cost)
+    cost = fma(F(0.02), squares(body[10:]), cost)
+    cost = fma(F(0.1), squares([a - F(0.4578) for a in asked]), cost)
+    module.quadrotor_step(*args.values())
+    assert bytes(args["state"]) == np.stack([*body, t0, t1, t2, t3], 1).tobytes()
+    assert bytes(args["reward"]) == (F(1) / (F(1) + cost)).tobytes()
+    out = fma(body[7], body[7], body[8] * body[8]) >= F(0.5)
+    out |= np.max(np.abs(body[:3]), 0) > 1
+    out |= np.max(np.abs(body[10:]), 0) > 35
+    assert list(args["ended"]) == out.tolist() and 0 < out.sum() < ROWS

@@ -408,6 +408,46 @@ def test_cartpole_is_the_same_at_every_width(scalars, rows):
         _picorl.cartpole_step(*args)
 
 
+@pytest.mark.parametrize("rows", [1, 2, 5, 16, 21])
+def test_mountain_car_is_the_same_at_every_width(scalars, rows):
+    numbers = Numbers(rows)
+    n = rows + 2
+    state, reward, ended = numbers.floats(n, 2), numbers.floats(n), np.zeros(n, np.uint8)
+    assert_same_bits(scalars, "mountain_car_reset", [numbers.rng(), state, 2, rows])
+    for _ in range(100):
+        push = np.sign(state[1::2]) + numbers.floats(n, scale=0.3)
+        args = [state, push.astype(np.float32), reward, ended, 1, rows]
+        assert_same_bits(scalars, "mountain_car_step", args)
+        _picorl.mountain_car_step(*args)
+
+
+@pytest.mark.parametrize("rows", [1, 2, 5, 16, 21])
+def test_acrobot_is_the_same_at_every_width(scalars, rows):
+    numbers = Numbers(rows)
+    n = rows + 2
+    state, obs, reward, ended = numbers.floats(n, 4), numbers.floats(n, 6), numbers.floats(n), np.zeros(n, np.uint8)
+    assert_same_bits(scalars, "acrobot_reset", [numbers.rng(), state, obs, 2, rows])
+    assert_same_bits(scalars, "acrobot_observe", [state, obs, 1, rows])
+    for _ in range(50):
+        choice = numbers.generator.integers(0, 3, n, dtype=np.int32)
+        assert_same_bits(scalars, "acrobot_step", [state, choice, obs, reward, ended, 1, rows])
+        args = [state, (state[3::4] + numbers.floats(n)).astype(np.float32), obs, reward, 1, rows]
+        assert_same_bits(scalars, "acrobot_swing_up_step", args)
+        _picorl.acrobot_swing_up_step(*args)
+
+
+@pytest.mark.parametrize("rows", [1, 2, 5, 16, 21])
+def test_quadrotor_is_the_same_at_every_width(scalars, rows):
+    numbers = Numbers(rows)
+    n = rows + 2
+    state, reward, ended = numbers.floats(n, 17), numbers.floats(n), np.zeros(n, np.uint8)
+    assert_same_bits(scalars, "quadrotor_reset", [numbers.rng(), state, 2, rows])
+    for _ in range(50):
+        args = [state, numbers.floats(n, 4), reward, ended, 1, rows]
+        assert_same_bits(scalars, "quadrotor_step", args)
+        _picorl.quadrotor_step(*args)
+
+
 @pytest.mark.parametrize("obs_size,act_size,capacity", [(3, 1, 50), (1, 1, 2), (17, 6, 33)])
 def test_replay_is_the_same_at_every_width(scalars, obs_size, act_size, capacity):
     numbers = Numbers(capacity)

@@ -8,6 +8,7 @@ them the function that is called: it checks everything, then passes on float32 v
 the list of its layers.
 """
 
+from .acrobot import acrobot_observe, acrobot_reset, acrobot_step, acrobot_swing_up_step
 from .acting import deterministic_action, gaussian_action, uniform_action
 from .actor_critic import (
     gaussian_head,
@@ -24,6 +25,7 @@ from .buffers import accumulate, all_finite, copy, copy_columns, crc32, fill, ga
 from .choices import choice_delta, dqn_target, epsilon_greedy
 from .contract import RECORD
 from .environments import cartpole_reset, cartpole_step, pendulum_observe, pendulum_reset, pendulum_step
+from .mountain_car import mountain_car_reset, mountain_car_step
 from .networks import backward, forward, init_params
 from .on_policy import (
     argmax,
@@ -49,6 +51,7 @@ from .optimizer import (
     scale,
     sgd_delta,
 )
+from .quadrotor import quadrotor_reset, quadrotor_step
 from .replay import replay_begin, replay_gather, replay_observe, replay_sample
 from .statistics import moments_apply, moments_restore, moments_update, standardise
 from .supervised import cross_entropy_delta, huber_delta

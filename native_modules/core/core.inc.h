@@ -42,6 +42,9 @@
 #include "gather.inc.h"
 #include "pendulum.inc.h"
 #include "cartpole.inc.h"
+#include "mountain_car.inc.h"
+#include "acrobot.inc.h"
+#include "quadrotor.inc.h"
 #include "crc32.inc.h"
 #include "telemetry.inc.h"
 

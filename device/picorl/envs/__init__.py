@@ -8,15 +8,25 @@ What an agent and `train` ask of one (your own included):
     reset(), step(action)   return None
 Optional: clone(seed), another environment of the same kind, for evaluation; reseed(seed); buffers(), tuples of name,
 array and typecode that hold the environment's whole state, so that a checkpoint can store it.
+`n_actions` instead of the two bounds: discrete actions, array('i') of one number below it. render(env) is a picture of one of these in text.
 """
 
 from .. import lazy
 
 _HOMES = {
+    "Acrobot": "acrobot",
+    "AcrobotSwingUp": "acrobot",
     "CartPole": "cartpole",
+    "MountainCar": "mountain_car",
     "Pendulum": "pendulum",
+    "Quadrotor": "quadrotor",
+    "VectorAcrobot": "vector_acrobot",
+    "VectorAcrobotSwingUp": "vector_acrobot",
     "VectorCartPole": "vector",
+    "VectorMountainCar": "vector_mountain_car",
     "VectorPendulum": "vector",
+    "VectorQuadrotor": "vector_quadrotor",
+    "render": "rendering",
 }
 __all__ = tuple(_HOMES)
 __getattr__ = lazy.loader(__name__, _HOMES)

@@ -11,20 +11,18 @@ reset() starts all of them; clone(seed) gives a single environment, for evaluati
 from array import array
 
 from .. import kernels, memory
-from .cartpole import CartPole
-from .pendulum import Pendulum
 
 TERMINATED = 1
 TRUNCATED = 2
 
 
 class Vector:
-    """Base: buffers, the count of steps, and who begins anew. A subclass has `_ONE`, the class of a single one, and steps in kernels."""
+    """Base: buffers, the count of steps, and who begins anew. A subclass has `_one`, which makes a single one, and steps in kernels."""
 
     def __init__(self, n_envs, seed=0, time_limit=None):
         if not isinstance(n_envs, int) or n_envs < 1:
             raise ValueError("n_envs is %r, must be a whole number of at least 1" % (n_envs,))
-        one = self._ONE(seed) if time_limit is None else self._ONE(seed, time_limit)
+        one = self._one(seed) if time_limit is None else self._one(seed, time_limit)
         self.time_limit = one.time_limit
         self.n_envs = n_envs
         self._size = len(one.obs)
@@ -59,7 +57,7 @@ class Vector:
 
     def clone(self, seed):
         """A single environment of the same kind."""
-        return self._ONE(seed, self.time_limit)
+        return self._one(seed, self.time_limit)
 
     def buffers(self):
         """All that a checkpoint must hold to go on in the middle of an episode."""
@@ -69,7 +67,10 @@ class Vector:
 class VectorPendulum(Vector):
     """n_envs of Pendulum. They end at the same time, by the time limit only."""
 
-    _ONE = Pendulum
+    def _one(self, *options):
+        from .pendulum import Pendulum  # here: who steps one kind does not import the other
+
+        return Pendulum(*options)
 
     def __init__(self, n_envs, seed=0, time_limit=None):
         super().__init__(n_envs, seed, time_limit)
@@ -102,8 +103,12 @@ class VectorPendulum(Vector):
 class VectorCartPole(Vector):
     """n_envs of CartPole."""
 
-    _ONE = CartPole
     n_actions = 2
+
+    def _one(self, *options):
+        from .cartpole import CartPole
+
+        return CartPole(*options)
 
     def __init__(self, n_envs, seed=0, time_limit=None):
         super().__init__(n_envs, seed, time_limit)

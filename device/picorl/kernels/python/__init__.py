@@ -13,6 +13,10 @@ RECORD = 4
 # Where the kernels are: an algorithm brings those that it uses into the heap.
 _HOMES = {
     "accumulate": "buffers",
+    "acrobot_observe": "acrobot",
+    "acrobot_reset": "acrobot",
+    "acrobot_step": "acrobot",
+    "acrobot_swing_up_step": "acrobot",
     "adam": "optimizer",
     "adam_advance": "optimizer",
     "adam_delta": "optimizer",
@@ -46,6 +50,8 @@ _HOMES = {
     "init_params": "networks",
     "linear_schedule": "optimizer",
     "log_temperature": "actor_critic",
+    "mountain_car_reset": "mountain_car",
+    "mountain_car_step": "mountain_car",
     "moments_apply": "statistics",
     "moments_restore": "statistics",
     "moments_update": "statistics",
@@ -61,6 +67,8 @@ _HOMES = {
     "polyak": "optimizer",
     "ppo_categorical_delta": "on_policy",
     "ppo_gaussian_delta": "on_policy",
+    "quadrotor_reset": "quadrotor",
+    "quadrotor_step": "quadrotor",
     "replay_begin": "replay",
     "replay_gather": "replay",
     "replay_observe": "replay",
