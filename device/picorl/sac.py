@@ -30,6 +30,7 @@ class SAC(ActorCritic):
         critic_learning_rate=None,
         temperature=0.5,
         target_entropy=None,
+        noise_correlation=0.0,
         chunk=None,
         keep_best=True,
         seed=0,
@@ -50,6 +51,7 @@ class SAC(ActorCritic):
             tau,
             learning_rate,
             critic_learning_rate,
+            noise_correlation,
             chunk,
             keep_best,
             seed,
@@ -89,7 +91,7 @@ class SAC(ActorCritic):
     def _explore(self, obs, action):
         k = self._kernels
         k.forward(self.actor_layout, self.actor, obs, self.act_head, self.act_cache, 0, 1)
-        k.normal(self.rng_act, self.act_noise, self.act_size)
+        k.coloured_normal(self.rng_act, self.noise_correlation, self.act_noise, self.act_size)
         k.gaussian_action(self.act_head, self.act_noise, self.scaling, action, self.act_size)
 
     def predict(self, obs, action):

@@ -34,6 +34,7 @@ class TD3(ActorCritic):
         target_noise=0.2,
         target_noise_clip=0.5,
         policy_delay=2,
+        noise_correlation=0.0,
         chunk=None,
         keep_best=True,
         seed=0,
@@ -54,6 +55,7 @@ class TD3(ActorCritic):
             tau,
             learning_rate,
             critic_learning_rate,
+            noise_correlation,
             chunk,
             keep_best,
             seed,
@@ -92,7 +94,7 @@ class TD3(ActorCritic):
     def _explore(self, obs, action):
         k = self._kernels
         k.forward(self.actor_layout, self.actor, obs, self.act_head, self.act_cache, 0, 1)
-        k.normal(self.rng_act, self.act_noise, self.act_size)
+        k.coloured_normal(self.rng_act, self.noise_correlation, self.act_noise, self.act_size)
         k.deterministic_action(self.act_head, self.act_noise, self.sigma, self.scaling, action, self.act_size)
 
     def predict(self, obs, action):
