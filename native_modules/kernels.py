@@ -928,4 +928,25 @@ KERNELS = (
         ),
         of=DISCRETE,
     ),
+    Kernel(
+        "mountain_car_reset",
+        """Start MountainCar (Gymnasium's MountainCarContinuous-v0): state (n, 2), which is its observation, = position in [-0.6, -0.4),
+        velocity 0; environment r takes word 0 of block (step, r): position = fma(0.1, u, -0.5), u as in `uniform`. Advances rng one
+        step.""",
+        (RNG, Fw("state", "(row + rows) * 2"), *ROWS),
+    ),
+    Kernel(
+        "mountain_car_step",
+        """One step of Gymnasium's MountainCarContinuous-v0. In float32, in this order: push = 0.0015 * clip(action, -1, 1); velocity =
+        clip(velocity + fma(-0.0025, cos(3 * position), push), -0.07, 0.07); position = clip(position + velocity, -1.2, 0.6); a negative
+        velocity becomes 0 at the left end. ended = 1 when position >= 0.45 and velocity >= 0, else 0; reward = fma(-0.1 * action, action,
+        100 where it ended, else 0), with the action as it came.""",
+        (
+            Fw("state", "(row + rows) * 2"),
+            F("action", "row + rows"),
+            Fw("reward", "row + rows"),
+            Buffer("ended", "B", "row + rows", True),
+            *ROWS,
+        ),
+    ),
 )

@@ -237,6 +237,15 @@ def cartpole(name, z):
     return (state, array("i", (0, 1, 0, 1, 1)), bytearray(5), 1, 4)
 
 
+def mountain_car(name, z):
+    state = z.floats(10, 1.25)
+    for i in range(1, 10, 2):
+        state[i] *= 0.0625
+    if name == "mountain_car_reset":
+        return (rng(), state, 1, 4)
+    return (state, z.floats(5, 1.5), zeros(5), bytearray(5), 1, 4)
+
+
 def moves(name, z):
     if name == "copy_columns":
         return (z.floats(20), 4, 1, 1, z.floats(18), 3, 0, 2, 2, 4)
@@ -285,6 +294,7 @@ GROUPS = (
     (statistics, ("linear_schedule", "moments_update", "moments_apply", "moments_restore")),
     (minibatches, ("permutation", "gather_rows", "gather_ints")),
     (cartpole, ("cartpole_reset", "cartpole_step")),
+    (mountain_car, ("mountain_car_reset", "mountain_car_step")),
 )
 
 if MODE == "numbers":  # noqa: F821

@@ -122,6 +122,9 @@ def contents(kernel, name, n, args, r):
         return [0.9**t, 0.999**t, 1e-3 / (1 - 0.9**t), 1 / math.sqrt(1 - 0.999**t)]
     if name == "state" and "cartpole" in kernel.name:
         return [r.gauss(0, (2, 1, 0.2, 1)[i % 4]) for i in range(n)]
+    if name == "state" and "mountain_car" in kernel.name:
+        near = ((-1.2, -0.06), (0.6, 0.05), (0.44, 0.03), (-0.5, 0))  # both ends, the goal, the valley
+        return [r.choice(near)[i % 2] + r.gauss(0, (0.04, 0.03)[i % 2]) for i in range(n)]
     if name == "action" and kernel.name == "cartpole_step":
         return [r.randrange(2) for _ in range(n)]
     if name == "ended":

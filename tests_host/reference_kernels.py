@@ -708,3 +708,23 @@ def cartpole_step(state, action, ended, row, rows):
         x, v, angle, omega = x + dt * v, v + dt * x_acc, angle + dt * omega, omega + dt * turn
         state[4 * r : 4 * r + 4] = x, v, angle, omega
         ended[r] = abs(x) > 2.4 or abs(angle) > 12 * np.pi / 180
+
+
+def mountain_car_reset(rng, state, row, rows):
+    for r in range(row, row + rows):
+        state[2 * r : 2 * r + 2] = 0.1 * unit(block(rng, r)[0]) - 0.5, 0
+    advance(rng)
+
+
+def mountain_car_step(state, action, reward, ended, row, rows):
+    """Moore 1990 with a continuous push, in Gymnasium's units."""
+    left, right, goal, most = f32(-1.2), f32(0.6), f32(0.45), f32(0.07)
+    for r in range(row, row + rows):
+        x, v = state[2 * r : 2 * r + 2]
+        v += 0.0015 * min(max(action[r], -1), 1) - 0.0025 * np.cos(3 * x)
+        v = min(max(v, -most), most)
+        x = min(max(f32(x + v), left), right)
+        v = max(v, 0) if x == left else v
+        state[2 * r : 2 * r + 2] = x, v
+        ended[r] = x >= goal and v >= 0
+        reward[r] = 100 * ended[r] - 0.1 * action[r] ** 2

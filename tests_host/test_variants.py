@@ -371,6 +371,19 @@ def test_cartpole_is_the_same_at_every_width(scalars, rows):
         _picorl.cartpole_step(*args)
 
 
+@pytest.mark.parametrize("rows", [1, 2, 5, 16, 21])
+def test_mountain_car_is_the_same_at_every_width(scalars, rows):
+    numbers = Numbers(rows)
+    n = rows + 2
+    state, reward, ended = numbers.floats(n, 2), numbers.floats(n), np.zeros(n, np.uint8)
+    assert_same_bits(scalars, "mountain_car_reset", [numbers.rng(), state, 2, rows])
+    for _ in range(100):
+        push = np.sign(state[1::2]) + numbers.floats(n, scale=0.3)
+        args = [state, push.astype(np.float32), reward, ended, 1, rows]
+        assert_same_bits(scalars, "mountain_car_step", args)
+        _picorl.mountain_car_step(*args)
+
+
 @pytest.mark.parametrize("obs_size,act_size,capacity", [(3, 1, 50), (1, 1, 2), (17, 6, 33)])
 def test_replay_is_the_same_at_every_width(scalars, obs_size, act_size, capacity):
     numbers = Numbers(capacity)

@@ -24,6 +24,7 @@ from .buffers import accumulate, all_finite, copy, copy_columns, crc32, fill, ga
 from .choices import choice_delta, dqn_target, epsilon_greedy
 from .contract import RECORD
 from .environments import cartpole_reset, cartpole_step, pendulum_observe, pendulum_reset, pendulum_step
+from .mountain_car import mountain_car_reset, mountain_car_step
 from .networks import backward, forward, init_params
 from .on_policy import (
     argmax,

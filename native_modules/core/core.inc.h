@@ -38,6 +38,7 @@
 #include "gather.inc.h"
 #include "pendulum.inc.h"
 #include "cartpole.inc.h"
+#include "mountain_car.inc.h"
 #include "crc32.inc.h"
 #include "telemetry.inc.h"
 

@@ -14,8 +14,10 @@ from .. import lazy
 
 _HOMES = {
     "CartPole": "cartpole",
+    "MountainCar": "mountain_car",
     "Pendulum": "pendulum",
     "VectorCartPole": "vector",
+    "VectorMountainCar": "vector",
     "VectorPendulum": "vector",
 }
 __all__ = tuple(_HOMES)

@@ -12,6 +12,7 @@ from array import array
 
 from .. import kernels, memory
 from .cartpole import CartPole
+from .mountain_car import MountainCar
 from .pendulum import Pendulum
 
 TERMINATED = 1
@@ -115,6 +116,26 @@ class VectorCartPole(Vector):
 
     def _advance(self, action):
         self._kernels.cartpole_step(self.obs, action, self.ended, 0, self.n_envs)
+
+    def _buffers(self):
+        return ()
+
+
+class VectorMountainCar(Vector):
+    """n_envs of MountainCar."""
+
+    _ONE = MountainCar
+
+    def __init__(self, n_envs, seed=0, time_limit=None):
+        super().__init__(n_envs, seed, time_limit)
+        self.action_low = array("f", (-1,))
+        self.action_high = array("f", (1,))
+
+    def _restart(self, row, rows):
+        self._kernels.mountain_car_reset(self._rng, self.obs, row, rows)
+
+    def _advance(self, action):
+        self._kernels.mountain_car_step(self.obs, action, self.reward, self.ended, 0, self.n_envs)
 
     def _buffers(self):
         return ()

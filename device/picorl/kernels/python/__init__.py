@@ -47,6 +47,8 @@ _HOMES = {
     "init_params": "networks",
     "linear_schedule": "optimizer",
     "log_temperature": "actor_critic",
+    "mountain_car_reset": "mountain_car",
+    "mountain_car_step": "mountain_car",
     "moments_apply": "statistics",
     "moments_restore": "statistics",
     "moments_update": "statistics",
