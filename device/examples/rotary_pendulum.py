@@ -187,7 +187,9 @@ class RotaryPendulum:
         self.action_low, self.action_high = array("f", (-1,)), array("f", (1,))
         self.terminated = self.truncated = False
         self.watches = [picorl.Watch(0, TURN - 1, self.STILL) for _ in zeros]
-        rad = 13_176_795 / 4_194_304 * 2 / TURN  # pi as the nearest float32: its bits must not depend on who reads the number
+        rad = (
+            13_176_795 / 4_194_304 * 2 / TURN
+        )  # pi as the nearest float32: its bits must not depend on who reads the number
         self.units = array("f", (rad, rad * RATE / 8))
         self.counts = array("i", (0, 0, 0, 0))  # angle and velocity of the arm, of the rod
         self.motion = array("f", (0, 0, 0))

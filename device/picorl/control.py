@@ -33,7 +33,9 @@ SAVES = 5
 FAILED_SAVES = 6
 NAMES = ("ticks", "missed", "faults", "bad_actions", "episodes", "saves", "failed_saves")
 
-_FORGET = 64  # ticks in which about two thirds of an unusually long piece are forgotten: a collection may have fallen into it
+_FORGET = (
+    64  # ticks in which about two thirds of an unusually long piece are forgotten: a collection may have fallen into it
+)
 
 
 class DesktopClock:
@@ -146,8 +148,8 @@ class ControlLoop:
         """Learn until the next tick, then control; True when an episode ended."""
         self._learn_until_due()
         self._keep_time()
-        counts, robot, state = self.counts, self.robot, self.state
-        counts[TICKS] += 1
+        robot, state = self.robot, self.state
+        self.counts[TICKS] += 1
         try:
             good = robot.read() is not False and self._numbers(robot.obs) and self._numbers(robot.reward)
         except OSError:
@@ -167,9 +169,11 @@ class ControlLoop:
 
     def _learn_until_due(self):
         """Pieces of updates while the longest of them would end in time; then sleep."""
-        us, diff, agent, work = self._us, self._diff, self.agent, self._work
-        due, longest, every = self._due, self.longest, self.update_every
-        longest -= longest // _FORGET
+        # In pairs: of more MicroPython would make a tuple.
+        us, diff = self._us, self._diff
+        agent, work = self.agent, self._work
+        due, every = self._due, self.update_every
+        longest = self.longest - self.longest // _FORGET
         if self._ready():
             now = us()
             while diff(due, now) > longest and agent.updates * every < agent.steps:
