@@ -127,7 +127,7 @@ def contents(kernel, name, n, args, r):
         return [r.choice(near)[i % 2] + r.gauss(0, (0.04, 0.03)[i % 2]) for i in range(n)]
     if name == "action" and kernel.name == "cartpole_step":
         return [r.randrange(2) for _ in range(n)]
-    if name == "ended":
+    if name in ("ended", "rollout_ended"):
         return [r.choice((0, 0, 0, 0, 0, 0, 1, 2)) for _ in range(n)]
     if name == "choice":
         return [r.randrange(args["n"]) for _ in range(n)]
