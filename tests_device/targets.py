@@ -55,9 +55,9 @@ class UnixTarget:
             raise TargetError(f"{self.name}: exit code {done.returncode}\n{done.stdout}{done.stderr}")
         return done.stdout
 
-    def run_to_reset(self, source, files=(), heap="32M"):
-        """Run source, which resets the board it runs on: here its process ends. What it printed."""
-        return self.run(source, files, heap).partition("reset\n")[0]
+    def run_to_reset(self, source, files=(), timeout=300):
+        """Run source, which prints "reset" and resets what it runs on: here its process ends. What it printed before."""
+        return self.run(source, files, timeout=timeout).partition("reset\n")[0]
 
     def fetch(self, name):
         """The bytes of a file that a script left on the target."""
@@ -153,8 +153,8 @@ class EmulatedTarget(PortTarget):
         self.close()
         self._boot()
 
-    def run_to_reset(self, source, files=(), heap=None):
-        """Run source, which prints "reset" and resets the CPU; what it printed before. The disk keeps its files, also one in memory."""
+    def run_to_reset(self, source, files=(), timeout=None):
+        """As UnixTarget's; source resets the CPU. The disk keeps its files, one in memory too."""
         printed = ""
 
         def on_output(received):
@@ -167,7 +167,7 @@ class EmulatedTarget(PortTarget):
             self._device.soft_reset()
             for name, content in files:
                 self._device.put(name, content)
-            self._device.exec(source, on_output, timeout=self.timeout)
+            self._device.exec(source, on_output, timeout=timeout or self.timeout)
         except _Cut:
             return printed.partition("reset\n")[0]
         except (serial_port.DeviceError, serial_port.PortError, TimeoutError) as error:

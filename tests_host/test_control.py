@@ -53,11 +53,11 @@ class Robot:
 
     def read(self):
         self.reads.append(self.clock.now)
-        trouble = self.trouble.pop(0) if self.trouble else None
+        trouble = self.trouble.pop(0) if self.trouble else "none"
         if isinstance(trouble, Exception):
             raise trouble
-        if trouble is False:
-            return False
+        if not trouble:
+            return trouble
         if self.log and self.log[-1] == "apply":
             self.env.step(self.torque)
         self.obs[:], self.reward[:] = self.env.obs, self.env.reward
@@ -200,7 +200,7 @@ def test_missed_ticks_are_counted_and_the_beat_is_kept():
     assert loop.worst_late == 2 * PERIOD + 1234
 
 
-FAILURES = (False, OSError(19), "obs", "reward")
+FAILURES = (False, None, OSError(19), "obs", "reward")
 
 
 @pytest.mark.parametrize("trouble", FAILURES, ids=str)
@@ -407,9 +407,11 @@ def test_the_desktops_own_clock_keeps_the_rate():
 @pytest.mark.parametrize(
     "changes, message",
     (
-        ({"rate": 0}, "rate is 0, must be between 1 and 10000 Hz"),
+        ({"rate": 0}, "rate is 0, must be between 1 and 10000"),
         ({"rate": math.nan}, "rate is nan"),
-        ({"update_every": 0}, "update_every is 0, must be at least 1"),
+        ({"update_every": 0}, "update_every is 0, must be a whole number of at least 1"),
+        ({"recover": 0}, "recover is 0"),
+        ({"save_every": -1}, "save_every is -1"),
         ({"agent": None}, "agent is a NoneType, must be SAC, TD3 or DQN"),
     ),
 )

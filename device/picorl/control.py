@@ -6,16 +6,19 @@ none, the end of an episode, a checkpoint being written, an exception.
 
 What the loop asks of a robot:
     obs, reward, terminated, truncated, action_low, action_high (or n_actions)   as of an environment (envs/__init__.py)
-    read()         measure and write obs, reward, terminated and truncated; False or OSError when a sensor cannot be believed
+    read()         measure and write obs, reward, terminated and truncated; True when all sensors can be believed (OSError: one cannot)
     apply(action)  drive the motors until the next tick
     stop()         motors off; the safe action, which must work without sensors
     home()         after a good read(), one tick of going back to where episodes begin; True when it is there
+`Watch` helps read() to judge its sensors. Where a program that hangs could do harm, let read() feed a watchdog (machine.WDT): after
+its reset `resume` goes on.
 """
 
 import gc
 import time
 
 from . import kernels, memory
+from .agent import real, whole
 from .off_policy import OffPolicy
 from .training import new_action
 
@@ -33,9 +36,8 @@ SAVES = 5
 FAILED_SAVES = 6
 NAMES = ("ticks", "missed", "faults", "bad_actions", "episodes", "saves", "failed_saves")
 
-_FORGET = (
-    64  # ticks in which about two thirds of an unusually long piece are forgotten: a collection may have fallen into it
-)
+# Ticks in which about two thirds of an unusually long piece are forgotten: a garbage collection may have fallen into it.
+_FORGET = 64
 
 
 class DesktopClock:
@@ -73,23 +75,21 @@ class ControlLoop:
     def __init__(self, agent, robot, rate, update_every=1, path=None, save_every=60, recover=10, clock=None):
         if not isinstance(agent, OffPolicy):
             raise ValueError("ControlLoop: agent is a %s, must be SAC, TD3 or DQN" % type(agent).__name__)
-        if not 1 <= rate <= 10_000:
-            raise ValueError("rate is %r, must be between 1 and 10000 Hz" % (rate,))
-        if update_every < 1:
-            raise ValueError("update_every is %r, must be at least 1" % (update_every,))
+        real("rate", rate, 1, 10_000)
+        real("save_every", save_every, 0, 1e6)
         if clock is None:
             clock = time if hasattr(time, "ticks_us") else DesktopClock()
         self.agent = agent
         self.robot = robot
         self.path = path
-        self.update_every = update_every
+        self.update_every = whole("update_every", update_every, 1)
         self.period = int(1_000_000 / rate)
         self.state = HOMING
         self.counts = memory.zeros("i", len(NAMES))
         self.longest = 0
         self.worst_late = 0
         self.problem = None
-        self._recover = recover
+        self._recover = whole("recover", recover, 1)
         self._good = 0  # readings in a row, in a fault
         self._save_ticks = int(save_every * rate)
         self._saved = 0  # at this tick
@@ -151,7 +151,7 @@ class ControlLoop:
         robot, state = self.robot, self.state
         self.counts[TICKS] += 1
         try:
-            good = robot.read() is not False and self._numbers(robot.obs) and self._numbers(robot.reward)
+            good = robot.read() and self._numbers(robot.obs) and self._numbers(robot.reward)
         except OSError:
             good = False
         if not good:
