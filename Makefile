@@ -16,7 +16,7 @@ BOARDS = QEMU_CORTEX_M7 RPI_PICO
 ALL_BOARDS = $(BOARDS) QEMU_CORTEX_M4F QEMU_CORTEX_M0PLUS QEMU_RV32
 ALL_TARGETS = unix stock stock-natmod qemu-m7 pico qemu-m4f qemu-m0plus qemu-rv32 qemu-m7-natmod pico-natmod qemu-m7-arena
 
-.PHONY: help setup micropython natmod firmware emulate sizes dist train test test-torch test-boards lint format bench-learning bench-pendulum bench-kernels bench-growth bench-m7 bench-pico clean
+.PHONY: help setup micropython natmod firmware emulate sizes dist train test test-torch test-boards soak lint format bench-learning bench-pendulum bench-kernels bench-growth bench-m7 bench-pico clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -88,6 +88,10 @@ test-boards: setup micropython natmod ## the device tests on every target there 
 	@$(VENV)/bin/python boards/firmware.py --quiet --stock $(BOARDS)
 	@$(VENV)/bin/python boards/firmware.py --quiet --arena 640K QEMU_CORTEX_M7
 	@$(VENV)/bin/pytest $(PYTEST_ARGS) tests_device $(ALL_TARGETS:%=--target %)
+
+soak: setup micropython ## two hours of a robot's simulated life, with failing sensors and a reset, under MicroPython and on an emulated Cortex-M7
+	@$(VENV)/bin/python boards/firmware.py --quiet QEMU_CORTEX_M7
+	@$(VENV)/bin/pytest -q tests_device/test_robot_on_device.py -m soak --target unix --target qemu-m7
 
 lint: setup ## ruff and clang-format, changing nothing
 	@$(VENV)/bin/ruff check -q

@@ -227,6 +227,13 @@ KERNELS = (
         cos(2 pi turn), out[h + j] = radius * sin(2 pi turn). Advances rng one step.""",
         (RNG, Fw("out", "count"), Int("count")),
     ),
+    Kernel(
+        "coloured_normal",
+        """Step noise[0:count] as an Ornstein-Uhlenbeck process of variance 1: noise = flush(fma(rho, noise, sqrt(fma(-rho,
+        rho, 1)) * n)), where rho is correlation[0] and n what `normal` would draw. Advances rng one step.""",
+        (RNG, F("correlation", "1"), Fw("noise", "count"), Int("count")),
+        of=("sac", "td3"),
+    ),
     # --- replay -------------------------------------------------------------------------------------------------
     Kernel(
         "replay_begin",

@@ -19,6 +19,7 @@ def pytest_addoption(parser):
 
 def pytest_configure(config):
     config.addinivalue_line("markers", "size(name): too much for targets that are smaller: medium or large")
+    config.addinivalue_line("markers", "soak: for hours: only with -m soak")
     config.addinivalue_line("markers", "board: about 32-bit boards, not about interpreters on this machine")
 
 
@@ -40,6 +41,8 @@ def pytest_collection_modifyitems(config, items):
         fits = target is None or named and ORDER.index(SIZES.get(target, "small")) >= ORDER.index(least)
         if item.get_closest_marker("board"):
             fits = fits and (target in EMULATED or target not in KINDS)
+        if item.get_closest_marker("soak"):
+            fits = fits and "soak" in config.option.markexpr
         (chosen if fits else left_out).append(item)
     items[:] = chosen
     config.hook.pytest_deselected(items=left_out)

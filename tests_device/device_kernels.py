@@ -315,6 +315,7 @@ GROUPS = (
     (lambda name, z: (layout(), zeros(PARAMS), rng(7)), ("init_params",)),
     (optimiser, ("adam_advance", "adam", "adam_delta", "apply_delta", "polyak")),
     (lambda name, z: (rng(), zeros(37), 37), ("uniform", "normal")),
+    (lambda name, z: (rng(), array("f", (0.9375,)), z.floats(37), 37), ("coloured_normal",)),
     (replay, ("replay_begin", "replay_observe", "replay_sample", "replay_gather")),
     (acting, ("uniform_action", "deterministic_action", "gaussian_action")),
     (policy, ("gaussian_head", "gaussian_head_backward", "smoothed_action")),

@@ -55,6 +55,10 @@ class UnixTarget:
             raise TargetError(f"{self.name}: exit code {done.returncode}\n{done.stdout}{done.stderr}")
         return done.stdout
 
+    def run_to_reset(self, source, files=(), timeout=300):
+        """Run source, which prints "reset" and resets what it runs on: here its process ends. What it printed before."""
+        return self.run(source, files, timeout=timeout).partition("reset\n")[0]
+
     def fetch(self, name):
         """The bytes of a file that a script left on the target."""
         return (self.folder / name).read_bytes()
@@ -148,6 +152,27 @@ class EmulatedTarget(PortTarget):
         """Stop the board wherever it is and boot it again. Its flash keeps what had been written to it, if it has any."""
         self.close()
         self._boot()
+
+    def run_to_reset(self, source, files=(), timeout=None):
+        """As UnixTarget's; source resets the CPU. The disk keeps its files, one in memory too."""
+        printed = ""
+
+        def on_output(received):
+            nonlocal printed
+            printed += received.decode().replace("\r\n", "\n")
+            if printed.endswith(">>> "):
+                raise _Cut
+
+        try:
+            self._device.soft_reset()
+            for name, content in files:
+                self._device.put(name, content)
+            self._device.exec(source, on_output, timeout=timeout or self.timeout)
+        except _Cut:
+            return printed.partition("reset\n")[0]
+        except (serial_port.DeviceError, serial_port.PortError, TimeoutError) as error:
+            raise TargetError(f"{self.name}: {error}") from error
+        raise TargetError(f"{self.name}: no reset, but:\n{printed}")
 
     def run_until(self, source, condition):
         """Run source and cut the power: what it had printed, and whether it had ended.

@@ -180,6 +180,8 @@ def contents(kernel, name, n, args, r):
         return [x * x for x in r.floats(n, 0.1)]
     if name == "params":
         return r.floats(n, 0.3)
+    if name == "correlation":
+        return [r.choice((0, 0.5, 0.95, 0.999))]
     if name == "tau":
         return [0.005]
     if name in ("sigma", "smoothing"):

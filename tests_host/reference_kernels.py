@@ -74,6 +74,13 @@ def normal(rng, out, count):
     fill_pairs(rng, out, count, box_muller)
 
 
+def coloured_normal(rng, correlation, noise, count):
+    rho = correlation[0]
+    fresh = np.zeros(count)
+    normal(rng, fresh, count)
+    noise[:count] = rho * noise[:count] + np.sqrt(1 - rho**2) * fresh
+
+
 # --- networks ---
 
 

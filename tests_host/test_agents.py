@@ -87,6 +87,44 @@ def test_resumed_training_gives_the_bits_of_straight_training(algorithm, steps, 
     assert (second.steps, second.updates) == (straight.steps, straight.updates)
 
 
+def test_correlated_noise_moves_slowly_and_starts_anew_with_an_episode(algorithm):
+    """What is left of the policy's own part is an Ornstein-Uhlenbeck process: it keeps its sign for long, white noise does not."""
+    changes = {}
+    for rho in (0.0, 0.984375):
+        agent, env = make(algorithm, noise_correlation=rho, warmup_steps=0)
+        action, own = array("f", [0]), array("f", [0])
+        env.reset()
+        agent.begin(env.obs)
+        noise = []
+        for _ in range(400):
+            agent.act(env.obs, action)
+            agent.predict(env.obs, own)
+            noise.append(action[0] - own[0])
+        changes[rho] = sum(a * b < 0 for a, b in zip(noise, noise[1:], strict=False))
+        agent.begin(env.obs)
+        agent.act(env.obs, action)
+        fresh = agent.act_noise[0]
+        agent.rng_act[2] -= 1  # the same draw again
+        agent.begin(env.obs)
+        agent.act(env.obs, action)
+        assert agent.act_noise[0] == fresh
+    assert changes[0.0] > 150 and changes[0.984375] < 60
+
+
+@pytest.mark.parametrize("steps", (60, 230))
+def test_correlated_noise_goes_on_where_a_checkpoint_was_made(algorithm, steps, tmp_path):
+    path = str(tmp_path / "full.safetensors")
+    straight, env = make(algorithm, noise_correlation=0.9375)
+    run(straight, env, steps + 60)
+    first, env1 = make(algorithm, noise_correlation=0.9375)
+    run(first, env1, steps)
+    first.save(path, full=True, env=env1)
+    second, env2 = make(algorithm)  # the correlation is one of the hyper-parameters that a full checkpoint brings
+    second.load(path, env=env2)
+    assert second.act_noise == first.act_noise and second.act_noise[0] != 0
+    assert run(second, env2, 60) == straight.crc()
+
+
 def test_save_in_mid_update_stores_an_update_boundary(algorithm, tmp_path):
     path = str(tmp_path / "full.safetensors")
     agent, env = make(algorithm, chunk=8)
@@ -233,6 +271,8 @@ def test_bad_hyper_parameters_are_named(algorithm, options, message):
 def test_bad_hyper_parameters_of_one_algorithm_are_named():
     with pytest.raises(ValueError, match="temperature is 0"):
         picorl.SAC(Pendulum(), temperature=0, **SMALL)
+    with pytest.raises(ValueError, match="noise_correlation is 1, must be between 0 and 0.9999"):
+        picorl.SAC(Pendulum(), noise_correlation=1, **SMALL)
     with pytest.raises(ValueError, match="policy_delay is 0"):
         picorl.TD3(Pendulum(), policy_delay=0, **SMALL)
     with pytest.raises(ValueError, match="exploration_noise is -1"):

@@ -517,6 +517,29 @@ def test_normal_halves_are_uncorrelated(backend):
     assert abs(np.corrcoef(x[:-1], x[1:])[0, 1]) < 0.03
 
 
+def test_coloured_normal_is_normal_and_correlated(backend):
+    """An autoregressive process of the first order: its autocorrelation after k steps is rho^k, its variance 1."""
+    rho, wide, steps = 0.75, 500, 16
+    rng, noise = array("I", (5, 6, 7, 0)), array("f", [0]) * wide
+    backend.normal(rng, noise, wide)
+    rows = []
+    for _ in range(steps):
+        backend.coloured_normal(rng, array("f", (rho,)), noise, wide)
+        rows.append(np.array(noise))
+    x = np.array(rows)
+    assert rng[2] == 8 + steps
+    assert abs(x.var() - 1) < 0.08
+    for k in (1, 2, 8):
+        assert abs((x[k:] * x[:-k]).mean() - rho**k) < 0.06
+
+
+def test_coloured_normal_without_correlation_is_normal(backend):
+    white, noise = array("f", [0]) * 33, array("f", [5]) * 33
+    backend.normal(array("I", (1, 2, 3, 0)), white, 33)
+    backend.coloured_normal(array("I", (1, 2, 3, 0)), array("f", (0,)), noise, 33)
+    assert noise == white
+
+
 def test_replay_sample_is_uniform_over_rows_with_a_flag(backend):
     flags = bytearray(b"\1\0\2\1\0\1\1\0\0\0")
     state, indices = array("i", (7, 8, 1, 5, 0, 0)), array("i", [0] * 5000)

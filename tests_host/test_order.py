@@ -316,6 +316,19 @@ def test_polyak(c):
     assert bytes(args["target"]) == w["target"].tobytes()
 
 
+@pytest.mark.parametrize("rho", [0, 0.9375, 0.99])
+def test_coloured_normal(c, rho):
+    module, fma = c
+    args = make("coloured_normal", Random(6), count=21, correlation=array("f", (rho,)))
+    w = single(args)
+    fresh = array("f", [0]) * 21
+    module.normal(array("I", args["rng"]), fresh, 21)
+    module.coloured_normal(*args.values())
+    rho = w["correlation"][0]
+    wanted = flush(fma(rho, w["noise"], np.sqrt(fma(-rho, rho, F(1))) * np.array(fresh, F)))
+    assert bytes(args["noise"]) == wanted.tobytes()
+
+
 @pytest.mark.parametrize("critics", [1, 2])
 @pytest.mark.parametrize("entropy", [False, True])
 def test_td_target(c, critics, entropy):

@@ -229,6 +229,8 @@ def test_arrays_are_the_same_at_every_width(scalars, count, start):
     assert_same_bits(scalars, "polyak", [params, small, np.array([0.005], np.float32), *span])
     assert_same_bits(scalars, "uniform", [numbers.rng(), params, count])
     assert_same_bits(scalars, "normal", [numbers.rng(), params, count])
+    for rho in 0, 0.9, 1:
+        assert_same_bits(scalars, "coloured_normal", [numbers.rng(), np.array([rho], np.float32), params, count])
     assert_same_bits(scalars, "copy", [params, start, m, 1, count])
     assert_same_bits(scalars, "fill", [params, state, *span])
     assert_same_bits(scalars, "accumulate", [params, start, m])

@@ -7,6 +7,7 @@ __version__ = "0.1.0"
 _HOMES = {
     "Batches": "supervised",
     "Classifier": "supervised",
+    "ControlLoop": "control",
     "DQN": "dqn",
     "PPO": "ppo",
     "Policy": "policy",
@@ -14,6 +15,7 @@ _HOMES = {
     "SAC": "sac",
     "TD3": "td3",
     "Telemetry": "telemetry",
+    "Watch": "control",
     "evaluate": "training",
     "plan": "planning",
     "report": "telemetry",

@@ -24,6 +24,9 @@ class ActorCritic(OffPolicy):
     activation       of the hidden layers: relu, leaky_relu, tanh, fast_tanh, sigmoid, gelu, softmax or identity
     norm             what the hidden layers' numbers pass before it: layer_norm (Ba et al. 2016), normalize (the same without
                      gains and biases) or None
+    noise_correlation  of the exploration noise from one step to the next. 0: white. Near 1 an Ornstein-Uhlenbeck process, of the
+                     same variance, that starts at 0: finds what only long pushes in one direction find, and shakes a
+                     machine less (Eberhard et al. 2023, "Pink Noise Is All You Need")
     chunk            rows of a batch that one piece of `work` handles (None: the whole batch); changes how long
                      a piece takes and how much memory activations need, not one bit of the result
     keep_best        keep a copy of the policy with the best evaluation
@@ -44,6 +47,7 @@ class ActorCritic(OffPolicy):
         critic_learning_rate,
         activation,
         norm,
+        noise_correlation,
         chunk,
         keep_best,
         seed,
@@ -59,6 +63,7 @@ class ActorCritic(OffPolicy):
         if critic_learning_rate is None:
             critic_learning_rate = learning_rate
         real("critic_learning_rate", critic_learning_rate, 0, 1)
+        real("noise_correlation", noise_correlation, 0, 0.9999)  # at 1 it would stay 0
 
         self.actor_layout = self._actor_layout(activation, norm)
         critic = (self.obs_size + self.act_size,) + self.hidden + (1,)
@@ -71,6 +76,7 @@ class ActorCritic(OffPolicy):
         self._set_scaling(env)
         self.coeffs[0] = gamma
         self.tau[0] = tau
+        self.noise_correlation[0] = noise_correlation
         self._start_adam(
             ((self.actor_hyper, learning_rate), (self.critic_hyper, critic_learning_rate)), self._adam_states()
         )
@@ -107,6 +113,7 @@ class ActorCritic(OffPolicy):
             ("critic_hyper", "f", 4, HYPER),
             ("coeffs", "f", 2, HYPER),
             ("tau", "f", 1, HYPER),
+            ("noise_correlation", "f", 1, HYPER),
             ("rng_init", "I", 4, STATE),
             ("rng_act", "I", 4, STATE),
             ("rng_update", "I", 4, STATE),
@@ -129,7 +136,7 @@ class ActorCritic(OffPolicy):
             # Acting happens between the pieces of an update, so it has buffers of its own.
             ("act_cache", "f", hidden, WORK),
             ("act_head", "f", head, WORK),
-            ("act_noise", "f", act_size, WORK),
+            ("act_noise", "f", act_size, STATE),
         ]
         if self.keep_best:
             declared.append(("best", "f", actor, STATE))
@@ -144,6 +151,11 @@ class ActorCritic(OffPolicy):
         k.copy(self.critic2, 0, self.target2, 0, len(self.critic2))
 
     # --- the loop of a robot ----------------------------------------------------------------------------------------
+
+    def begin(self, obs):
+        """As OffPolicy's; exploration noise that is correlated starts at zero."""
+        self._kernels.fill(self.act_noise, self.zero, 0, self.act_size)
+        return OffPolicy.begin(self, obs)
 
     def act(self, obs, action):
         """Write an exploring action (act_size), in the environment's units, for obs (obs_size)."""

@@ -32,6 +32,7 @@ class SAC(ActorCritic):
         target_entropy=None,
         activation="relu",
         norm=None,
+        noise_correlation=0.0,
         chunk=None,
         keep_best=True,
         seed=0,
@@ -54,6 +55,7 @@ class SAC(ActorCritic):
             critic_learning_rate,
             activation,
             norm,
+            noise_correlation,
             chunk,
             keep_best,
             seed,
@@ -93,7 +95,7 @@ class SAC(ActorCritic):
     def _explore(self, obs, action):
         k = self._kernels
         k.forward(self.actor_layout, self.actor, obs, self.act_head, self.act_cache, 0, 1)
-        k.normal(self.rng_act, self.act_noise, self.act_size)
+        k.coloured_normal(self.rng_act, self.noise_correlation, self.act_noise, self.act_size)
         k.gaussian_action(self.act_head, self.act_noise, self.scaling, action, self.act_size)
 
     def predict(self, obs, action):

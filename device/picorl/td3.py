@@ -36,6 +36,7 @@ class TD3(ActorCritic):
         policy_delay=2,
         activation="relu",
         norm=None,
+        noise_correlation=0.0,
         chunk=None,
         keep_best=True,
         seed=0,
@@ -58,6 +59,7 @@ class TD3(ActorCritic):
             critic_learning_rate,
             activation,
             norm,
+            noise_correlation,
             chunk,
             keep_best,
             seed,
@@ -96,7 +98,7 @@ class TD3(ActorCritic):
     def _explore(self, obs, action):
         k = self._kernels
         k.forward(self.actor_layout, self.actor, obs, self.act_head, self.act_cache, 0, 1)
-        k.normal(self.rng_act, self.act_noise, self.act_size)
+        k.coloured_normal(self.rng_act, self.noise_correlation, self.act_noise, self.act_size)
         k.deterministic_action(self.act_head, self.act_noise, self.sigma, self.scaling, action, self.act_size)
 
     def predict(self, obs, action):

@@ -6,7 +6,7 @@ from array import array
 _EVALUATION_SEED = 1_000_000
 
 
-def _new_action(env):
+def new_action(env):
     """A buffer for an action of env: array('i') of one choice where actions are discrete."""
     return array("i", (0,)) if hasattr(env, "n_actions") else array("f", [0] * len(env.action_low))
 
@@ -33,7 +33,7 @@ def evaluate(agent, env, episodes=10):
     if episodes < 1:
         raise ValueError("evaluate: episodes is %r, must be at least 1" % (episodes,))
     total = array("f", (0,))
-    _score(agent, env, episodes, total, _new_action(env))
+    _score(agent, env, episodes, total, new_action(env))
     return total[0]
 
 
@@ -64,7 +64,7 @@ def _train(agent, env, steps, evaluate_every, evaluate_episodes, evaluation_env,
     accumulate = kernels.backend.accumulate
     act, step, observe = agent.act, env.step, agent.observe
     obs, reward = env.obs, env.reward
-    action = _new_action(env)
+    action = new_action(env)
     returns = array("f", (0, 0))  # of the running episode, of the ended ones
     episodes = 0
     whole = not agent.in_episode(obs)  # the return of an episode that is continued is not known
@@ -138,7 +138,7 @@ def _record(agent, env, episodes):
         score = array("f", (0,))
         if hasattr(env, "reseed"):
             env.reseed(_EVALUATION_SEED)
-        _score(agent, env, episodes, score, _new_action(env))
+        _score(agent, env, episodes, score, new_action(env))
         agent.note_return(score)
         record["return"] = score[0]
         record["best"] = agent.best_return[0]

@@ -56,7 +56,7 @@ from .replay import replay_begin, replay_gather, replay_observe, replay_sample
 from .statistics import moments_apply, moments_restore, moments_update, standardise
 from .supervised import cross_entropy_delta, huber_delta
 from .telemetry import telemetry_line
-from .threefry import normal, uniform
+from .threefry import coloured_normal, normal, uniform
 
 ABI = 4
 

@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from .arithmetic import TWO_PI
-from .contract import F32, INT, RNG, W, kernel
+from .arithmetic import TWO_PI, flush
+from .contract import F32, INT, RNG, F, W, kernel
 
 _MASK = 0xFFFFFFFF
 _ROTATIONS = ((13, 15, 26, 6), (17, 29, 16, 24))
@@ -84,12 +84,25 @@ def uniform(rng: RNG, out: W("count"), count: INT):
     fill_uniform(rng, out, count)
 
 
-@kernel
-def normal(rng: RNG, out: W("count"), count: INT):
+def _normal(rng, count):
     half = (count + 1) // 2
     a, b = blocks(rng, 0, half)
     radius = np.sqrt(-2 * np.log(((a >> 8) + 1).astype(F32) * np.float32(2**-24)))
     turn = (b >> 8).astype(F32) * (TWO_PI * np.float32(2**-24))
-    out[:half] = radius * np.cos(turn)
-    out[half:count] = (radius * np.sin(turn))[: count - half]
     advance(rng)
+    return radius * np.cos(turn), (radius * np.sin(turn))[: count - half]
+
+
+@kernel
+def normal(rng: RNG, out: W("count"), count: INT):
+    half = (count + 1) // 2
+    out[:half], out[half:count] = _normal(rng, count)
+
+
+@kernel
+def coloured_normal(rng: RNG, correlation: F("1"), noise: W("count"), count: INT):
+    rho = correlation[0]
+    fresh = np.concatenate(_normal(rng, count))
+    noise = noise[:count]
+    noise[:] = rho * noise + np.sqrt(1 - rho * rho) * fresh
+    flush(noise)

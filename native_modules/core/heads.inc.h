@@ -6,7 +6,7 @@
 #define HALF_LOG_2PI 0x1.d67f1cp-1f
 
 KERNEL(void, uniform_action)(uint32_t *rng, const float *scaling, float *action, uint32_t act_size) {
-    rng_fill(rng, action, act_size, 0);
+    rng_fill(rng, action, act_size, 0, NULL);
     FOR_LANES(i, n, 0, act_size) {
         v_put(action + i, n, v_fma(v_get(scaling + i, n), v_get(action + i, n), v_get(scaling + act_size + i, n)));
     }

@@ -100,7 +100,7 @@ KERNEL(void, init_params)(const int32_t *layout, uint32_t layers, float *params,
     for (uint32_t l = 0; l < layers; l++) {
         total += layer_params(layout + l * PICORL_RECORD);
     }
-    rng_fill(rng, params, total, 0);
+    rng_fill(rng, params, total, 0, NULL);
     for (uint32_t l = 0; l < layers; l++, layout += PICORL_RECORD) {
         uint32_t count = layer_params(layout);
         if (PICORL_WITH_NORM && !is_dense(layout)) {

@@ -52,7 +52,16 @@ INLINE vf uniform_of_word(vu word) {
     return v_of_ints(word >> 8) * v_set(0x1p-23f) - v_set(1);
 }
 
-ELEMENTARY void rng_fill(uint32_t *rng, float *out, uint32_t count, int normal) {
+// Without correlation x itself; with it what follows the last number, so that the variance stays 1.
+INLINE void rng_put(float *out, uint32_t n, vf x, const float *correlation) {
+    if (correlation) {
+        vf rho = v_set(correlation[0]);
+        x = v_flush(v_fma(rho, v_get(out, n), v_sqrt(v_fma(-rho, rho, v_set(1))) * x));
+    }
+    v_store_n(out, n, x);
+}
+
+ELEMENTARY void rng_fill(uint32_t *rng, float *out, uint32_t count, int normal, const float *correlation) {
     uint32_t half = (count + 1) / 2;
     for (uint32_t j = 0; j < half; j += PICORL_W) {
         vu word0, word1;
@@ -67,18 +76,22 @@ ELEMENTARY void rng_fill(uint32_t *rng, float *out, uint32_t count, int normal) 
             first = uniform_of_word(word0);
             second = uniform_of_word(word1);
         }
-        v_store_n(out + j, least(half - j, PICORL_W), first);
+        rng_put(out + j, least(half - j, PICORL_W), first, correlation);
         if (half + j < count) {
-            v_store_n(out + half + j, least(count - half - j, PICORL_W), second);
+            rng_put(out + half + j, least(count - half - j, PICORL_W), second, correlation);
         }
     }
     rng[RNG_STEP]++;
 }
 
 KERNEL(void, uniform)(uint32_t *rng, float *out, uint32_t count) {
-    rng_fill(rng, out, count, 0);
+    rng_fill(rng, out, count, 0, NULL);
 }
 
 KERNEL(void, normal)(uint32_t *rng, float *out, uint32_t count) {
-    rng_fill(rng, out, count, 1);
+    rng_fill(rng, out, count, 1, NULL);
+}
+
+KERNEL(void, coloured_normal)(uint32_t *rng, const float *correlation, float *noise, uint32_t count) {
+    rng_fill(rng, noise, count, 1, correlation);
 }

@@ -1,4 +1,4 @@
-"""What the algorithms learn: 10 seeds each, on Pendulum and CartPole (bench/tasks.py).
+"""What the algorithms learn: 10 seeds each, on Pendulum, CartPole and MountainCar (bench/tasks.py).
 
     python -m picorl_host.bench.learning [--task sac,td3] [--seeds 10] [--runtime micropython|cpython]
 
@@ -31,11 +31,11 @@ def summary(task, scores):
     return {**found, "passed": all(found[name] >= bar for name, _, bar in task.bars)}
 
 
-def learn(runtime, names, seeds, steps, console):
-    """Scores by task and seed, as many trainings at a time as there are cores. steps: instead of the tasks' own."""
+def learn(runtime, names, seeds, steps, options, console):
+    """Scores by task and seed, as many trainings at a time as there are cores. steps: instead of the tasks' own; options: beside them."""
 
     def one(task, seed):
-        config = {"algo": task.algo, "env": task.env, "n_envs": task.n_envs, "options": task.options, "seed": seed}
+        config = {"algo": task.algo, "env": task.env, "n_envs": task.n_envs, "options": task.options | options, "seed": seed}
         every = task.evaluate_every and min(task.evaluate_every, steps or task.steps)
         config |= {"steps": steps or task.steps, "evaluate_every": every, "score": True}
         config["starts"] = str(STARTS)
@@ -66,7 +66,8 @@ def report(scores, seeds, optimum):
             for name, bar in zip(scores, bars, strict=True)
         )
         table.add_row(f"{label} (bar)", *cells)
-    table.add_row("optimum", *(f"{optimum:.1f}" if TASKS[name].env == "Pendulum" else "500.0" for name in scores))
+    best = {"Pendulum": f"{optimum:.1f}", "CartPole": "500.0"}
+    table.add_row("optimum", *(best.get(TASKS[name].env, "") for name in scores))
     table.add_row("", *("[green]passed[/]" if r["passed"] else "[red]failed[/]" for r in results.values()))
     return table, results
 
@@ -75,6 +76,7 @@ def main(
     task: Annotated[str, typer.Option(help="Tasks, separated by commas.")] = ",".join(TASKS),
     seeds: Annotated[int, typer.Option(min=1, help="How many, counted from 0.")] = 10,
     steps: Annotated[int | None, typer.Option(min=200, help="Environment steps, instead of the task's.")] = None,
+    options: Annotated[str, typer.Option(metavar="JSON", help="Arguments of the agents that replace the tasks'.")] = "{}",
     runtime: Annotated[Runtime, typer.Option(help="Where to train.")] = Runtime.micropython,
     micropython: Annotated[str | None, typer.Option(metavar="PATH", help="Another MicroPython.")] = None,
     out: Annotated[Path, typer.Option(dir_okay=False, help="The results as JSON.")] = Path("build/bench/learning.json"),
@@ -87,14 +89,14 @@ def main(
             raise typer.BadParameter(f"--task is {name}, must be of {', '.join(TASKS)}")
     interpreter = runner.cpython() if runtime is Runtime.cpython else runner.micropython(micropython)
     optimum = optimal_pendulum.score()
-    scores = learn(interpreter, names, range(seeds), steps, console)
+    scores = learn(interpreter, names, range(seeds), steps, json.loads(options), console)
     table, results = report(scores, range(seeds), optimum)
     for name in names:
         chosen = TASKS[name]
         console.print(f"{name}: {chosen.algo} on {chosen.env}, {steps or chosen.steps:,} steps", highlight=False)
     console.print(f"Return under {interpreter.name}", table, sep="\n")
     out.parent.mkdir(parents=True, exist_ok=True)
-    whole = {"runtime": interpreter.name, "steps": steps, "optimum": optimum, "scores": scores, "results": results}
+    whole = {"runtime": interpreter.name, "steps": steps, "options": options, "optimum": optimum, "scores": scores, "results": results}
     out.write_text(json.dumps(whole, indent=2) + "\n")
     if not all(result["passed"] for result in results.values()):
         raise typer.Exit(1)

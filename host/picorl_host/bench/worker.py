@@ -1,6 +1,6 @@
 """What the benchmarks run under MicroPython and CPython: train, timed, without evaluation unless the best policy is wanted; then score.
 
-Pendulum's score is the mean return over episodes from the angles and velocities of the CSV file "starts", CartPole's that of 100 episodes.
+Pendulum's score is the mean return over episodes from the angles and velocities of the CSV file "starts", others' that of 100 episodes.
 """
 
 import json

@@ -30,6 +30,7 @@ _HOMES = {
     "categorical_log_prob": "on_policy",
     "categorical_sample": "on_policy",
     "choice_delta": "choices",
+    "coloured_normal": "threefry",
     "copy": "buffers",
     "copy_columns": "buffers",
     "crc32": "buffers",

@@ -50,16 +50,33 @@ def uniform(rng, out, count):
     fill_uniform(rng, out, count)
 
 
-def normal(rng, out, count):
-    checks.rng_state("normal", rng)
-    checks.integer("normal", "count", count)
-    checks.need("normal", "out", out, count)
+def _normal(rng, count):
+    """(index, number) of each of count; then the next step."""
     half = (count + 1) // 2
     for j in range(half):
         a, b = block(rng, j)
         radius = sqrt(-2 * log(((a >> 8) + 1) * 5.960464477539063e-08))  # 2^-24
         turn = (b >> 8) * 5.960464477539063e-08 * (2 * arithmetic.PI)
-        out[j] = radius * cos(turn)
+        yield j, radius * cos(turn)
         if half + j < count:
-            out[half + j] = radius * sin(turn)
+            yield half + j, radius * sin(turn)
     advance(rng)
+
+
+def normal(rng, out, count):
+    checks.rng_state("normal", rng)
+    checks.integer("normal", "count", count)
+    checks.need("normal", "out", out, count)
+    for j, x in _normal(rng, count):
+        out[j] = x
+
+
+def coloured_normal(rng, correlation, noise, count):
+    checks.rng_state("coloured_normal", rng)
+    checks.integer("coloured_normal", "count", count)
+    checks.need("coloured_normal", "correlation", correlation, 1)
+    checks.need("coloured_normal", "noise", noise, count)
+    rho = correlation[0]
+    rest = sqrt(1 - rho * rho)
+    for j, x in _normal(rng, count):
+        noise[j] = arithmetic.flush(rho * noise[j] + rest * x)
