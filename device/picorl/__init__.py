@@ -12,6 +12,8 @@ _HOMES = {
     "Policy": "policy",
     "Regressor": "supervised",
     "SAC": "sac",
+    "StreamAC": "stream_ac",
+    "StreamQ": "stream_q",
     "TD3": "td3",
     "Telemetry": "telemetry",
     "evaluate": "training",
