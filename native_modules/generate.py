@@ -20,6 +20,7 @@ import re
 import sys
 import tempfile
 import textwrap
+from dataclasses import dataclass
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
@@ -112,12 +113,25 @@ def size_tokens(kernel, size):
             yield f"'{word}'"
 
 
-def included(algorithms):
-    """The kernels of a build for these algorithms."""
-    unknown = set(algorithms) - set(kernels.ALGORITHMS)
-    if unknown:
-        raise TableError(f"algorithms: {', '.join(sorted(unknown))}, must be of {', '.join(kernels.ALGORITHMS)}")
-    return tuple(kernel for kernel in kernels.KERNELS if set(kernel.of) & set(algorithms))
+@dataclass(frozen=True)
+class Build:
+    """What a build can."""
+
+    kernels: tuple
+    layers: frozenset  # of kernels.LAYERS
+
+
+def build_for(names):
+    """That for these algorithms, and layers that are named with them. Nothing named: everything."""
+    if unknown := set(names) - set(kernels.ALGORITHMS) - set(kernels.LAYERS):
+        choices = ", ".join((*kernels.ALGORITHMS, *kernels.LAYERS))
+        raise TableError(f"algorithms: {', '.join(sorted(unknown))}, must be of {choices}")
+    algorithms = set(names) & set(kernels.ALGORITHMS) or set(kernels.ALGORITHMS)
+    layers = {
+        name for name, layers in kernels.LAYERS.items() if not names or name in names or set(layers.of) & algorithms
+    }
+    chosen = tuple(kernel for kernel in kernels.KERNELS if set(kernel.of) & algorithms)
+    return Build(chosen, frozenset(layers))
 
 
 def linkage(chosen):
@@ -183,12 +197,15 @@ def agreement():
     return wrapped(f"typedef char picorl_constants_agree[{equal} ? 1 : -1];")
 
 
-def kernels_h(chosen):
+def kernels_h(build):
+    chosen = build.kernels
     prototypes = [wrapped(f"{result_of(k)} picorl_{k.name}({parameter_list(k)});") for k in chosen]
     members = [wrapped(f"    {result_of(k)} (*{k.name})({parameter_list(k)});", " " * 8) for k in chosen]
+    constants = {"ABI": kernels.ABI, "MAX_INT": f"0x{kernels.MAX_INT:08x} // of an integer argument"}
+    constants |= {f"WITH_{name.upper()}": int(name in build.layers) for name in kernels.LAYERS}
     return fill(
         "kernels.h",
-        CONSTANTS=defines({"ABI": kernels.ABI, "MAX_INT": f"0x{kernels.MAX_INT:08x} // of an integer argument"}),
+        CONSTANTS=defines(constants),
         PROTOTYPES="\n".join(prototypes),
         TABLE="\n".join(["typedef struct picorl_table {", *members, "} picorl_table;"]),
         LINKAGE=linkage(chosen),
@@ -399,12 +416,13 @@ def fill(template, **parts):
     return text if template.endswith(".inc") else f"// {MARK}\n{text}"
 
 
-def generate(algorithms=kernels.ALGORITHMS):
-    """All files for builds with these algorithms: name -> text."""
+def generate(names=()):
+    """All files for builds with these algorithms and layers: name -> text."""
     check_table()
-    chosen = included(algorithms)
+    build = build_for(names)
+    chosen = build.kernels
     return {
-        "kernels.h": kernels_h(chosen),
+        "kernels.h": kernels_h(build),
         "signatures.h": signatures_h(chosen),
         "user_module.c": user_module_c(chosen),
         "natmod.c": natmod_c(chosen),
@@ -442,12 +460,13 @@ def main(arguments=None):
         "--algorithms",
         default="",
         metavar="NAMES",
-        help=f"leave out the kernels that none of these needs: of {', '.join(kernels.ALGORITHMS)}, with blanks between; default: all",
+        help=f"leave out the kernels that none of these needs: of {', '.join(kernels.ALGORITHMS)}, with blanks between, and layers to keep: "
+        f"{', '.join(kernels.LAYERS)}; default: all",
     )
     chosen = parser.parse_args(arguments)
     out = chosen.out
     try:
-        files = generate(chosen.algorithms.split() or kernels.ALGORITHMS)
+        files = generate(chosen.algorithms.split())
     except TableError as error:
         sys.exit(f"generate.py: {error}")
     out.mkdir(parents=True, exist_ok=True)

@@ -13,12 +13,25 @@ than its size. Sizes and integers are checked before the first write; a wrong on
 
 from dataclasses import dataclass, field
 
-ABI = 3  # changes whenever a signature or a meaning below changes; the library refuses another
+ABI = 4  # changes whenever a signature or a meaning below changes; the library refuses another
 
-# A network's layout is a sequence of records of four int32: kind, inputs, outputs, activation.
+# A network's layout is a sequence of records of four int32: kind, inputs, outputs, activation. A dense layer has its
+# weights [in][out] and then its biases as params, a layer norm gains and then biases; the others have none, and but
+# for dense layers outputs are as many as inputs.
 RECORD = 4
-KINDS = {"dense": 1}
-ACTIVATIONS = {"identity": 0, "relu": 1, "tanh": 2}
+KINDS = {"dense": 1, "layer_norm": 2, "normalize": 3}
+ACTIVATIONS = {"identity": 0, "relu": 1, "tanh": 2, "leaky_relu": 3, "sigmoid": 4}
+
+
+# Layers that not every network has, by the name that tells a build for some algorithms to keep them, and the algorithms
+# that cannot do without.
+@dataclass(frozen=True)
+class Layers:
+    kinds: tuple
+    of: tuple = ()
+
+
+LAYERS = {"norm": Layers(("layer_norm", "normalize"))}
 
 # Indices of a replay's int32 state.
 REPLAY_STATE = {"head": 0, "size": 1, "pending": 2, "valid": 3, "refused": 4, "spare": 5}
@@ -105,8 +118,9 @@ KERNELS = (
     Kernel(
         "init_params",
         """Fill a network's params for the start of training: weights and biases of a dense layer uniform in
-        ±1/sqrt(inputs) (PyTorch's default). Parameter i of the whole buffer is u_i * (1.0f / sqrtf(inputs)), where u is
-        what `uniform` would write for n_params. Advances rng by one step.""",
+        ±1/sqrt(inputs) (PyTorch's default), a layer norm's gains 1 and biases 0. Parameter i of the whole buffer, if it
+        is a dense layer's, is u_i * (1.0f / sqrtf(inputs)), where u is what `uniform` would write for n_params.
+        Advances rng by one step.""",
         (Layout(), Fw("params", "n_params"), RNG),
     ),
     Kernel(

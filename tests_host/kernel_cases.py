@@ -15,6 +15,8 @@ GUARD = 3  # elements behind each buffer that no kernel may touch
 DTYPES = {"f": np.float32, "i": np.int32, "I": np.uint32, "B": np.uint8}
 WIDE = {"f": np.float64, "i": np.int64, "I": np.int64, "B": np.uint8}
 KERNELS = {kernel.name: kernel for kernel in table.KERNELS}
+DENSE, LAYER_NORM, NORMALIZE = (table.KINDS[name] for name in ("dense", "layer_norm", "normalize"))
+ACTIVATIONS = tuple(table.ACTIVATIONS.values())
 
 
 class Random(random_module.Random):
@@ -22,21 +24,34 @@ class Random(random_module.Random):
         return [self.gauss(0, scale) for _ in range(n)]
 
     def layout(self):
+        """Dense layers, half of the time with norms between, before and behind them."""
         widths = [self.choice(SIZES) for _ in range(self.randint(2, 4))]
-        return dense(widths, [self.randrange(3) for _ in widths[1:]])
+        normed = self.random() < 0.5
+        layout = array("i")
+        for i, width in enumerate(widths):
+            if i:
+                layout.extend(array("i", (DENSE, widths[i - 1], width, self.choice(ACTIVATIONS))))
+            if normed and width > 3 and self.random() < 0.5:  # of few numbers it comes close to 1 / 0
+                layout.extend(
+                    array("i", (self.choice((LAYER_NORM, NORMALIZE)), width, width, self.choice(ACTIVATIONS)))
+                )
+        return layout
+
+
+def network(*records):
+    """A layout of records (kind, inputs, outputs, activation)."""
+    return array("i", [number for record in records for number in record])
 
 
 def dense(widths, activations):
-    layout = array("i")
-    for n, m, activation in zip(widths[:-1], widths[1:], activations, strict=True):
-        layout.extend(array("i", (1, n, m, activation)))
-    return layout
+    return network(*((DENSE, *record) for record in zip(widths[:-1], widths[1:], activations, strict=True)))
 
 
 def shape(layout):
     records = [layout[i : i + 4] for i in range(0, len(layout), 4)]
+    params = {DENSE: lambda n, m: (n + 1) * m, LAYER_NORM: lambda n, m: 2 * n, NORMALIZE: lambda n, m: 0}
     return {
-        "n_params": sum((n + 1) * m for _, n, m, _ in records),
+        "n_params": sum(params[kind](n, m) for kind, n, m, _ in records),
         "n_in": layout[1],
         "n_out": layout[-2],
         "n_hidden": sum(m for _, _, m, _ in records[:-1]),

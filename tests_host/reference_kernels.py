@@ -77,36 +77,79 @@ def normal(rng, out, count):
 # --- networks ---
 
 
+LEAK, EPSILON = f32(0.01), f32(1e-5)
+
+
+def records(layout):
+    return [[int(x) for x in layout[i : i + 4]] for i in range(0, len(layout), 4)]
+
+
 def split(layout, params):
-    """[(weights (in, out), biases, activation)] as views of params."""
+    """The params of each layer as views: [weights (in, out), biases], [gains, biases] or nothing."""
     layers, at = [], 0
-    for _, n, m, activation in np.reshape(layout, (-1, 4)):
-        layers.append((params[at : at + n * m].reshape(n, m), params[at + n * m : at + n * m + m], activation))
-        at += n * m + m
+    for kind, n, m, _ in records(layout):
+        sizes = {1: (n * m, m), 2: (n, n), 3: ()}[kind]
+        parts = []
+        for size in sizes:
+            parts.append(params[at : at + size])
+            at += size
+        if kind == 1:
+            parts[0] = parts[0].reshape(n, m)
+        layers.append(parts)
     return layers
 
 
 def init_params(layout, params, rng):
-    total = sum(w.size + b.size for w, b, _ in split(layout, params))
-    uniform(rng, params, total)
-    for w, b, _ in split(layout, params):
-        w /= np.sqrt(len(w))
-        b /= np.sqrt(len(w))
+    layers = split(layout, params)
+    uniform(rng, params, sum(part.size for parts in layers for part in parts))
+    for (kind, n, _, _), parts in zip(records(layout), layers, strict=True):
+        for k, part in enumerate(parts):
+            part[...] = part / np.sqrt(n) if kind == 1 else 1 - k
 
 
-def activate(x, activation):
-    return [lambda x: x, lambda x: np.maximum(x, 0), np.tanh][activation](x)
+ACTIVATIONS = {
+    0: lambda x: x,
+    1: lambda x: np.maximum(x, 0),
+    2: np.tanh,
+    3: lambda x: np.where(x > 0, x, LEAK * x),
+    4: lambda x: (1 + np.tanh(x / 2)) / 2,
+}
+SLOPES = {  # from the output
+    0: np.ones_like,
+    1: lambda y: (y > 0) * 1.0,
+    2: lambda y: 1 - y**2,
+    3: lambda y: np.where(y > 0, 1, LEAK),
+    4: lambda y: y * (1 - y),
+}
 
 
-def slope(y, activation):
-    return [np.ones_like, lambda y: (y > 0) * 1.0, lambda y: 1 - y**2][activation](y)
+def spread(x):
+    return np.sqrt(x.var(axis=1, keepdims=True) + EPSILON)
+
+
+def standardised(x):
+    return (x - x.mean(axis=1, keepdims=True)) / spread(x)
+
+
+def layer(kind, parts, x):
+    """A layer's output before its activation."""
+    if kind == 1:
+        return x @ parts[0] + parts[1]
+    return standardised(x) * parts[0] + parts[1] if parts else standardised(x)
+
+
+def norm_input_gradient(x, d):
+    """Through the Jacobian of each row, as it stands in no backend."""
+    n, y = x.shape[1], standardised(x)
+    jacobian = (np.eye(n) - 1 / n - y[:, :, None] * y[:, None, :] / n) / spread(x)[:, :, None]
+    return np.einsum("ri,rij->rj", d, jacobian)
 
 
 def outputs(layout, params, x):
     """The outputs of every layer for x (rows, n_in)."""
     ys = []
-    for w, b, activation in split(layout, params):
-        x = activate(x @ w + b, activation)
+    for (kind, _, _, activation), parts in zip(records(layout), split(layout, params), strict=True):
+        x = ACTIVATIONS[activation](layer(kind, parts, x))
         ys.append(x)
     return ys
 
@@ -125,23 +168,28 @@ def forward(layout, params, x, out, cache, row, rows):
 
 
 def backward(layout, params, x, out, cache, d_out, grad, d_x, row, rows):
-    layers = split(layout, params)
+    shapes, layers = records(layout), split(layout, params)
     grads = split(layout, grad) if grad is not None else None
     xs, at = [rows_of(x, layout[1], row, rows)], 0
-    for w, _, _ in layers[:-1]:
-        xs.append(cache[at : at + rows * w.shape[1]].reshape(rows, w.shape[1]))
-        at += rows * w.shape[1]
+    for _, _, m, _ in shapes[:-1]:
+        xs.append(cache[at : at + rows * m].reshape(rows, m))
+        at += rows * m
     ys = [*xs[1:], rows_of(out, layout[-2], row, rows)]
     deltas = [*xs[1:], rows_of(d_out, layout[-2], row, rows)]
+    ys = [y.copy() for y in ys]
+    xs = [x.copy() for x in xs]
     d = deltas[-1].copy()
-    for k in reversed(range(len(layers))):
-        d = d * slope(ys[k], layers[k][2])
-        if grads:
-            grads[k][0][...] += xs[k].T @ d
-            grads[k][1][...] += d.sum(axis=0)
-        before = d @ layers[k][0].T
+    for k in reversed(range(len(shapes))):
+        kind, _, _, activation = shapes[k]
+        d = d * SLOPES[activation](ys[k])
         deltas[k][...] = d
-        d = before
+        if grads and grads[k]:
+            grads[k][0][...] += xs[k].T @ d if kind == 1 else (standardised(xs[k]) * d).sum(axis=0)
+            grads[k][1][...] += d.sum(axis=0)
+        if kind == 1:
+            d = d @ layers[k][0].T
+        else:
+            d = norm_input_gradient(xs[k], d * layers[k][0] if layers[k] else d)
     if d_x is not None:
         d_x[: d.size] = d.reshape(-1)
 

@@ -12,7 +12,11 @@ import pytest
 import reference_kernels as reference
 from backends import MODULES
 from kernel_cases import (
+    ACTIVATIONS,
+    DENSE,
     KERNELS,
+    LAYER_NORM,
+    NORMALIZE,
     ROW_OFFSETS,
     ROWS,
     SIZES,
@@ -21,6 +25,7 @@ from kernel_cases import (
     compare,
     dense,
     make,
+    network,
     shape,
     size,
     snapshot,
@@ -264,23 +269,48 @@ def close(got, wanted):
     np.testing.assert_allclose(np.asarray(got, np.float64), wanted, 1e-4, 2e-5 * max(1e-2, np.abs(wanted).max()))
 
 
-@pytest.mark.parametrize("widths", [(1, 1), (2, 3), (3, 4, 1), (5, 2, 17), (4, 5, 3, 2), (3, 17, 5, 1)])
-@pytest.mark.parametrize("seed", range(3))
-def test_backward_is_the_gradient(backend, widths, seed):
-    r = Random(f"{widths} {seed}")
-    layout = dense(widths, [r.randrange(3) for _ in widths[1:]])
-    args = make("backward", r, layout=layout, row=1, rows=3, grad=None, d_x=array("f", [0] * (3 * widths[0])))
+def assert_backward_is_the_gradient(backend, layout, r):
+    n_in, n_out = layout[1], layout[-2]
+    args = make("backward", r, layout=layout, row=1, rows=3, grad=None, d_x=array("f", [0] * (3 * n_in)))
     args["grad"] = array("f", [0] * len(args["params"]))
     wide = as_arrays(args)
-    weights = reference.rows_of(wide["d_out"], widths[-1], 1, 3).copy()
+    weights = reference.rows_of(wide["d_out"], n_out, 1, 3).copy()
 
     def loss():
-        x = reference.rows_of(wide["x"], widths[0], 1, 3)
+        x = reference.rows_of(wide["x"], n_in, 1, 3)
         return (weights * reference.outputs(layout, wide["params"], x)[-1]).sum()
 
     call(backend, "backward", args)
     close(args["grad"], finite_differences(loss, wide["params"]))
-    close(args["d_x"], finite_differences(loss, wide["x"])[widths[0] : 4 * widths[0]])
+    close(args["d_x"], finite_differences(loss, wide["x"])[n_in : 4 * n_in])
+
+
+@pytest.mark.parametrize("widths", [(1, 1), (2, 3), (3, 4, 1), (5, 2, 17), (4, 5, 3, 2), (3, 17, 5, 1)])
+@pytest.mark.parametrize("seed", range(3))
+def test_backward_is_the_gradient(backend, widths, seed):
+    r = Random(f"{widths} {seed}")
+    assert_backward_is_the_gradient(backend, dense(widths, [r.choice(ACTIVATIONS) for _ in widths[1:]]), r)
+
+
+@pytest.mark.parametrize("activation", table.ACTIVATIONS)
+@pytest.mark.parametrize("kind", ["layer_norm", "normalize"])
+def test_backward_through_norms_is_the_gradient(backend, kind, activation):
+    kind, activation = table.KINDS[kind], table.ACTIVATIONS[activation]
+    between = network(
+        (DENSE, 3, 9, 2), (kind, 9, 9, activation), (DENSE, 9, 5, activation), (kind, 5, 5, 4), (DENSE, 5, 1, 0)
+    )
+    outside = network((kind, 6, 6, activation), (DENSE, 6, 17, 2), (kind, 17, 17, activation))
+    for layout in (between, outside):
+        assert_backward_is_the_gradient(backend, layout, Random(f"{kind} {activation}"))
+
+
+@pytest.mark.parametrize("kind", [LAYER_NORM, NORMALIZE])
+def test_a_row_of_equal_numbers_is_normalised_to_zeros(backend, kind):
+    layout = network((kind, 19, 19, 0))
+    params = array("f", [0.75] * 19 + [0.5] * 19)
+    x, out = array("f", [3] * 19), array("f", [9] * 19)
+    backend.forward(layout, params, x, out, array("f"), 0, 1)
+    np.testing.assert_allclose(out, 0.5 if kind == LAYER_NORM else 0, atol=1e-3)
 
 
 @pytest.mark.parametrize("act_size", [1, 2, 3])
@@ -701,12 +731,17 @@ BAD_LAYOUTS = {
     "no outputs": ([1, 3, 0, 0], "layout[2] (outputs) is 0"),
     "negative inputs": ([1, -3, 4, 0], "layout[1] (inputs) is -3"),
     "negative outputs": ([1, 3, -4, 0], "layout[2] (outputs) is -4"),
-    "unknown activation": ([1, 3, 4, 3], "layout[3] (activation) is 3"),
+    "unknown activation": ([1, 3, 4, 5], "layout[3] (activation) is 5, must be 0 to 4"),
     "negative activation": ([1, 3, 4, -1], "layout[3] (activation) is -1"),
     "huge": ([1, 2**31 - 1, 2**31 - 1, 0], "layout[1] (inputs) is 2147483647"),
     "huge outputs": ([1, 3, 2**31 - 1, 0], "layout[2] (outputs) is 2147483647"),
     "too many params": ([1, 2**23, 2**23, 0], "layout has more than 16777215 params"),
     "as many params as there may be": ([1, 2, 5592405, 0], "params holds"),
+    "norm of another width": ([2, 3, 4, 0], "layout[2] (outputs) is 4, must be 3"),
+    "normalisation of another width": ([1, 3, 5, 0, 3, 5, 4, 0], "layout[6] (outputs) is 4, must be 5"),
+    "unchained norm": ([1, 3, 5, 0, 2, 4, 4, 0], "layout[5] (inputs) is 4, must be 5"),
+    "huge norm": ([2, 2**23, 2**23, 0], "layout has more than 16777215 params"),
+    "too many units": ([3, 2**23, 2**23, 0] * 3, "layout has more than 16777215 hidden units"),
     "too many params in all": ([1, 4000, 4000, 0, 1, 4000, 1000, 0], "layout has more than 16777215 params"),
 }
 

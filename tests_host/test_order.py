@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import reference_kernels as reference
 from backends import MODULES
-from kernel_cases import Random, dense, make, shape
+from kernel_cases import DENSE, LAYER_NORM, NORMALIZE, Random, dense, make, network, shape
 
 pytestmark = pytest.mark.skipif(not MODULES["_picorl"], reason="no C kernels")
 
@@ -52,11 +52,17 @@ def single(args):
 
 
 def layers(layout, params):
+    """(kind, activation, [weights, biases] or [gains, biases] or nothing) of each layer."""
     at = 0
     for i in range(0, len(layout), table.RECORD):
-        _, n, m, activation = layout[i : i + table.RECORD]
-        yield params[at : at + n * m].reshape(n, m), params[at + n * m : at + n * m + m], activation
-        at += n * m + m
+        kind, n, m, activation = layout[i : i + table.RECORD]
+        parts = []
+        for size in {DENSE: (n * m, m), LAYER_NORM: (n, n), NORMALIZE: ()}[kind]:
+            parts.append(params[at : at + size])
+            at += size
+        if kind == DENSE:
+            parts[0] = parts[0].reshape(n, m)
+        yield kind, activation, parts
 
 
 def dense_forward(fma, x, weights, bias):
@@ -74,57 +80,155 @@ def dense_forward(fma, x, weights, bias):
     return bias + lanes[0]
 
 
-def outputs(fma, layout, params, x):
-    for weights, bias, activation in layers(layout, params):
-        x = dense_forward(fma, x, weights, bias)
-        x = np.where(x >= FLT_MIN, x, F(0)) if activation else flush(x)
+def row_means(fma, x, y=None):
+    """Of x, or of x * y: a sum for each row in 16 lanes and the tree, times 1 / width."""
+    lanes = np.zeros((16, len(x)), F)
+    for i in range(x.shape[1]):
+        lanes[i % 16] = lanes[i % 16] + x[:, i] if y is None else fma(x[:, i], y[:, i], lanes[i % 16])
+    for half in (8, 4, 2, 1):
+        lanes[:half] += lanes[half : 2 * half]
+    return (lanes[0] * (F(1) / F(x.shape[1])))[:, None]
+
+
+def normalized(fma, x):
+    d = x - row_means(fma, x)
+    scale = F(1) / np.sqrt(row_means(fma, d, d) + F(1e-5))
+    return d * scale, scale
+
+
+def activate(module, x, activation):
+    if activation == "relu":
+        return np.where(x >= FLT_MIN, x, F(0))
+    if activation == "tanh":
+        x = tanh(module, x)
+    elif activation == "leaky_relu":
+        x = np.where(x >= 0, x, F(0.01) * x)
+    elif activation == "sigmoid":
+        x = F(1) / (F(1) + exp(module, -x))
+    return flush(x)
+
+
+def slope(fma, delta, y, activation):
+    if activation == "relu":
+        return np.where(y > 0, delta, F(0))
+    if activation == "tanh":
+        return delta * fma(-y, y, F(1))
+    if activation == "leaky_relu":
+        return delta * np.where(y > 0, F(1), F(0.01))
+    if activation == "sigmoid":
+        return delta * (y * (F(1) - y))
+    return delta
+
+
+def outputs(module, fma, layout, params, x):
+    for kind, activation, parts in layers(layout, params):
+        if kind == DENSE:
+            x = dense_forward(fma, x, *parts)
+        else:
+            x, _ = normalized(fma, x)
+            x = fma(x, *parts) if parts else x
+        x = activate(module, x, NAMES[activation])
         yield x
 
 
-NETWORKS = [(1, 1), (3, 64, 64, 1), (5, 17, 4), (17, 3, 6, 2), (2, 5), (64, 5, 33), (4, 65, 1), (40, 2, 40)]
+def dense_backward(fma, x, delta, parts, grads):
+    for r in range(len(x)):
+        grads[0][...] = fma(x[r][:, None], delta[r], grads[0])
+        grads[1][...] += delta[r]
+    before = np.zeros_like(x)
+    for o in range(delta.shape[1]):
+        before = fma(delta[:, o : o + 1], parts[0][:, o], before)
+    return before
 
 
-def case(widths):
-    layout = dense(widths, [1] * (len(widths) - 2) + [0])
-    r = Random(str(widths))
-    args = make("backward", r, layout=layout, row=0, rows=13, grad=None, d_x=array("f", [0] * (13 * widths[0])))
-    args["grad"] = array("f", r.floats(shape(layout)["n_params"]))
+def norm_backward(fma, x, delta, parts, grads):
+    y, scale = normalized(fma, x)
+    if parts:
+        for r in range(len(x)):
+            grads[0][...] = fma(delta[r], y[r], grads[0])
+            grads[1][...] += delta[r]
+        delta = delta * parts[0]
+    return (delta - fma(y, row_means(fma, delta, y), row_means(fma, delta))) * scale
+
+
+def gradients(fma, layout, params, xs, delta, grad):
+    """The gradient at x; adds to grad. xs: x and the outputs of all layers."""
+    known = list(layers(layout, params))
+    grads = [parts for _, _, parts in layers(layout, grad)]
+    for k in reversed(range(len(known))):
+        kind, activation, parts = known[k]
+        delta = slope(fma, delta, xs[k + 1], NAMES[activation])
+        backward = dense_backward if kind == DENSE else norm_backward
+        delta = flush(backward(fma, xs[k], delta, parts, grads[k]))
+    return delta
+
+
+NAMES = {value: name for name, value in table.ACTIVATIONS.items()}
+RELU, TANH, LEAKY, SIGMOID = (table.ACTIVATIONS[name] for name in ("relu", "tanh", "leaky_relu", "sigmoid"))
+WIDTHS = [(1, 1), (3, 64, 64, 1), (5, 17, 4), (17, 3, 6, 2), (2, 5), (64, 5, 33), (4, 65, 1), (40, 2, 40)]
+NETWORKS = {str(widths): dense(widths, [RELU] * (len(widths) - 2) + [0]) for widths in WIDTHS} | {
+    "tanh": dense((5, 18, 3, 20), (TANH, TANH, TANH)),
+    "leaky": dense((5, 18, 3, 20), (LEAKY, LEAKY, LEAKY)),
+    "sigmoid": dense((5, 18, 3, 20), (SIGMOID, SIGMOID, SIGMOID)),
+    "layer norm": network(
+        (DENSE, 3, 37, 0), (LAYER_NORM, 37, 37, RELU), (DENSE, 37, 64, 0), (LAYER_NORM, 64, 64, TANH), (DENSE, 64, 2, 0)
+    ),
+    "normalised": network(
+        (DENSE, 3, 16, 0), (NORMALIZE, 16, 16, LEAKY), (DENSE, 16, 9, 0), (NORMALIZE, 9, 9, SIGMOID), (DENSE, 9, 1, 0)
+    ),
+    "only norms": network((LAYER_NORM, 21, 21, LEAKY), (NORMALIZE, 21, 21, 0), (LAYER_NORM, 21, 21, SIGMOID)),
+    "norm first and last": network((NORMALIZE, 33, 33, RELU), (DENSE, 33, 6, TANH), (LAYER_NORM, 6, 6, RELU)),
+}
+
+
+def case(name):
+    layout = NETWORKS[name]
+    r = Random(name)
+    sizes = shape(layout)
+    args = make("backward", r, layout=layout, row=0, rows=19, grad=None, d_x=array("f", [0] * (19 * sizes["n_in"])))
+    args["grad"] = array("f", r.floats(sizes["n_params"]))
     args["x"][::3] = array("f", [0] * len(args["x"][::3]))  # zeros may be left out
     return args
 
 
-@pytest.mark.parametrize("widths", NETWORKS, ids=str)
-def test_forward(c, widths):
+@pytest.mark.parametrize("name", NETWORKS)
+def test_forward(c, name):
     module, fma = c
-    args = case(widths)
-    module.forward(args["layout"], args["params"], args["x"], args["out"], args["cache"], 0, 13)
-    ys = list(outputs(fma, args["layout"], np.array(args["params"], F), np.array(args["x"], F).reshape(13, -1)))
+    args = case(name)
+    module.forward(args["layout"], args["params"], args["x"], args["out"], args["cache"], 0, 19)
+    x = np.array(args["x"], F).reshape(19, -1)
+    ys = list(outputs(module, fma, args["layout"], np.array(args["params"], F), x))
     assert bytes(args["out"]) == ys[-1].tobytes()
     assert bytes(args["cache"]) == b"".join(y.tobytes() for y in ys[:-1])
 
 
-@pytest.mark.parametrize("widths", NETWORKS, ids=str)
-def test_backward(c, widths):
+@pytest.mark.parametrize("name", NETWORKS)
+def test_backward(c, name):
     module, fma = c
-    args = case(widths)
+    args = case(name)
     wide = single(args)
-    module.forward(args["layout"], args["params"], args["x"], args["out"], args["cache"], 0, 13)
+    module.forward(args["layout"], args["params"], args["x"], args["out"], args["cache"], 0, 19)
     module.backward(*args.values())
-    x = wide["x"].reshape(13, -1)
-    xs = [x, *outputs(fma, args["layout"], wide["params"], x)]
-    delta = wide["d_out"].reshape(13, -1)
-    nets = zip(layers(args["layout"], wide["params"]), layers(args["layout"], wide["grad"]), strict=True)
-    for k, ((weights, _, _), (d_weights, d_bias, _)) in reversed(list(enumerate(nets))):
-        for r in range(13):
-            d_weights[...] = fma(xs[k][r][:, None], delta[r], d_weights)
-            d_bias += delta[r]
-        before = np.zeros_like(xs[k])
-        for o in range(weights.shape[1]):
-            before = fma(delta[:, o : o + 1], weights[:, o], before)
-        before = flush(before)
-        delta = np.where(xs[k] > 0, before, F(0))
+    x = wide["x"].reshape(19, -1)
+    xs = [x, *outputs(module, fma, args["layout"], wide["params"], x)]
+    d_x = gradients(fma, args["layout"], wide["params"], xs, wide["d_out"].reshape(19, -1), wide["grad"])
     assert bytes(args["grad"]) == wide["grad"].tobytes()
-    assert bytes(args["d_x"]) == before.tobytes()
+    assert bytes(args["d_x"]) == d_x.tobytes()
+
+
+@pytest.mark.parametrize("name", ["layer norm", "normalised"])
+def test_init_params(c, name):
+    module, _ = c
+    layout = NETWORKS[name]
+    rng, params = array("I", (1, 2, 3, 0)), array("f", [7] * shape(layout)["n_params"])
+    wanted = array("f", params)
+    module.uniform(rng[:], wanted, len(wanted))
+    wanted = np.array(wanted, F)
+    for kind, _, parts in layers(layout, wanted):
+        for part, value in zip(parts, (1, 0), strict=False):
+            part[...] = part * (F(1) / np.sqrt(F(len(parts[0])))) if kind == DENSE else value
+    module.init_params(layout, params, rng)
+    assert bytes(params) == wanted.tobytes()
 
 
 @pytest.mark.parametrize("seed", range(5))
@@ -195,6 +299,13 @@ def exp(module, x):
         module.temperature(array("f", [value]), coeffs)
         out[i] = coeffs[1]
     return out
+
+
+def tanh(module, x):
+    out = array("f", bytes(4 * np.size(x)))
+    one = array("f", (1, 0))
+    module.forward(dense((1, 1), (TANH,)), one, array("f", np.asarray(x, F).tobytes()), out, array("f"), 0, len(out))
+    return np.array(out, F).reshape(np.shape(x))
 
 
 def log(module, x):

@@ -143,31 +143,58 @@ def network_cases():
         yield tuple(int(n) for n in pick.integers(1, 71, layers + 1)), int(pick.integers(1, 21))
 
 
-@pytest.mark.parametrize("activations", [(1, 1, 1, 0), (2, 1, 2, 2), (0, 2, 0, 1)], ids=["relu", "tanh", "identity"])
+def params_of(layout, numbers):
+    parts = []
+    for kind, i, o, _ in layout.reshape(-1, contract.RECORD):
+        if kind == contract.KINDS["dense"]:
+            parts += [numbers.floats(i, o, scale=i**-0.5), numbers.floats(o)]
+        elif kind == contract.KINDS["layer_norm"]:
+            parts += [numbers.floats(o), numbers.floats(o)]
+    return np.concatenate(parts or [numbers.floats(0)])
+
+
+def assert_same_network(scalars, layout, numbers, rows):
+    params = params_of(layout, numbers)
+    n_in, n_out, n_hidden = layout[1], layout[-2], layout[2 : -contract.RECORD : contract.RECORD].sum()
+    row = numbers.integer(0, 2)
+    x = numbers.floats(row + rows, n_in)
+    out = numbers.floats(row + rows, n_out)
+    cache = numbers.floats(rows * n_hidden)
+    assert_same_bits(scalars, "init_params", [layout, params, numbers.rng()])
+    assert_same_bits(scalars, "forward", [layout, params, x, out, cache, row, rows])
+
+    _picorl.forward(layout, params, x, out, cache, row, rows)
+    d_out = numbers.floats(row + rows, n_out)
+    grad = numbers.floats(len(params))
+    d_x = numbers.floats(rows, n_in)
+    for wanted in (grad, None), (None, d_x), (grad, d_x):
+        assert_same_bits(scalars, "backward", [layout, params, x, out, cache, d_out, *wanted, row, rows])
+
+
+@pytest.mark.parametrize(
+    "activations",
+    [(1, 1, 1, 0), (2, 1, 2, 2), (0, 2, 0, 1), (3, 3, 3, 0), (4, 3, 4, 4)],
+    ids=["relu", "tanh", "identity", "leaky", "sigmoid"],
+)
 def test_networks_are_the_same_at_every_width(scalars, activations):
     for seed, (sizes, rows) in enumerate(network_cases()):
-        numbers = Numbers(seed)
-        layout = layout_of(sizes, activations)
-        params = np.concatenate(
-            [
-                part
-                for i, o in zip(sizes, sizes[1:], strict=False)
-                for part in (numbers.floats(i, o, scale=i**-0.5), numbers.floats(o))
-            ]
-        )
-        row = numbers.integer(0, 2)
-        x = numbers.floats(row + rows, sizes[0])
-        out = numbers.floats(row + rows, sizes[-1])
-        cache = numbers.floats(rows * sum(sizes[1:-1]))
-        assert_same_bits(scalars, "init_params", [layout, params, numbers.rng()])
-        assert_same_bits(scalars, "forward", [layout, params, x, out, cache, row, rows])
+        assert_same_network(scalars, layout_of(sizes, activations), Numbers(seed), rows)
 
-        _picorl.forward(layout, params, x, out, cache, row, rows)
-        d_out = numbers.floats(row + rows, sizes[-1])
-        grad = numbers.floats(len(params))
-        d_x = numbers.floats(rows, sizes[0])
-        for wanted in (grad, None), (None, d_x), (grad, d_x):
-            assert_same_bits(scalars, "backward", [layout, params, x, out, cache, d_out, *wanted, row, rows])
+
+@pytest.mark.parametrize("kind", ["layer_norm", "normalize"])
+@pytest.mark.parametrize("activation", contract.ACTIVATIONS)
+def test_norms_are_the_same_at_every_width(scalars, kind, activation):
+    """Between dense layers, and before and behind them."""
+    kind, activation = contract.KINDS[kind], contract.ACTIVATIONS[activation]
+    for seed, (sizes, rows) in enumerate(network_cases()):
+        numbers = Numbers(seed)
+        records = []
+        for i, o in zip(sizes, sizes[1:], strict=False):
+            records += [(kind, i, i, numbers.integer(0, 4))] * numbers.integer(0, 1) + [
+                (1, i, o, numbers.integer(0, 4))
+            ]
+        records.append((kind, o, o, activation))
+        assert_same_network(scalars, np.array(records, np.int32).ravel(), numbers, rows)
 
 
 @pytest.mark.parametrize("count", [0, 1, 2, 15, 16, 17, 31, 64, 101])

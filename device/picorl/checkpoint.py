@@ -38,10 +38,7 @@ def _entries(agent, full, env, rows):
             continue
         items = length
         if name == "actor":
-            tensors = []
-            for i, (inputs, outputs) in enumerate(network.layers(agent.actor_layout)):
-                tensors.append(("actor.%d.weight" % i, [inputs, outputs]))
-                tensors.append(("actor.%d.bias" % i, [outputs]))
+            tensors = [("actor." + one, shape) for one, shape in network.tensors(agent.actor_layout)]
         elif name == "scaling":
             tensors = [("action_scaling", [2, agent.act_size])]
         else:

@@ -1,47 +1,82 @@
-"""Layouts of multilayer perceptrons: the small programs of records that the kernels run."""
+"""Layouts of networks: the small programs of records that the kernels run."""
 
 from array import array
 
 IDENTITY = 0
 RELU = 1
 TANH = 2
+LEAKY_RELU = 3
+SIGMOID = 4
+
+LAYER_NORM = 2
+NORMALIZE = 3
 
 _DENSE = 1
 _RECORD = 4
+_NORM_MACS = 4  # a number's, as sums and squares of a row cost time too
 
 
-def mlp(sizes, hidden_activation=RELU, output_activation=IDENTITY):
-    """Layout of dense layers with `sizes` units, inputs first: array('i') of kind, inputs, outputs, activation a layer."""
+def mlp(sizes, hidden_activation=RELU, output_activation=IDENTITY, norm=None):
+    """Layout of dense layers with `sizes` units, inputs first: array('i') of kind, inputs, outputs, activation a layer.
+
+    norm (LAYER_NORM, or NORMALIZE, which has no params) stands between each hidden layer and its activation (Ba et al. 2016).
+    """
     layout = array("i")
     for i in range(len(sizes) - 1):
-        last = i == len(sizes) - 2
-        layout.extend(array("i", (_DENSE, sizes[i], sizes[i + 1], output_activation if last else hidden_activation)))
+        n = sizes[i + 1]
+        hidden = i < len(sizes) - 2
+        activation = hidden_activation if hidden else output_activation
+        if norm and hidden:
+            layout.extend(array("i", (_DENSE, sizes[i], n, IDENTITY, norm, n, n, activation)))
+        else:
+            layout.extend(array("i", (_DENSE, sizes[i], n, activation)))
     return layout
 
 
-def layers(layout):
-    """The (inputs, outputs) of each layer of a layout."""
-    return [(layout[i + 1], layout[i + 2]) for i in range(0, len(layout), _RECORD)]
+def tensors(layout):
+    """The tensors of a layout's parameters, in order: [(name, shape), …]. A dense layer's weights are stored [in][out]; a layer norm
+    has its gains as weights. The number in a name is that of the record."""
+    found = []
+    for i in range(0, len(layout), _RECORD):
+        kind, inputs, outputs = layout[i], layout[i + 1], layout[i + 2]
+        if kind in (_DENSE, LAYER_NORM):
+            found.append(("%d.weight" % (i // _RECORD), [inputs, outputs] if kind == _DENSE else [outputs]))
+            found.append(("%d.bias" % (i // _RECORD), [outputs]))
+    return found
 
 
 def n_params(layout):
-    """Number of parameters: weights [in][out], then biases, layer after layer."""
-    return sum((inputs + 1) * outputs for inputs, outputs in layers(layout))
+    """Number of parameters, layer after layer."""
+    total = 0
+    for i in range(0, len(layout), _RECORD):
+        inputs, outputs = layout[i + 1], layout[i + 2]
+        if layout[i] == _DENSE:
+            total += (inputs + 1) * outputs
+        elif layout[i] == LAYER_NORM:
+            total += 2 * outputs
+    return total
 
 
 def n_hidden(layout):
     """Sum of the widths of all layers but the last: floats of cache a row."""
-    return sum(outputs for _, outputs in layers(layout)[:-1])
+    return sum([layout[i + 2] for i in range(0, len(layout) - _RECORD, _RECORD)])
+
+
+def _layer_macs(layout, start):
+    total = 0
+    for i in range(start, len(layout), _RECORD):
+        total += layout[i + 2] * (layout[i + 1] if layout[i] == _DENSE else _NORM_MACS)
+    return total
 
 
 def macs(layout):
     """Multiply-adds of a forward pass of one row."""
-    return sum(inputs * outputs for inputs, outputs in layers(layout))
+    return _layer_macs(layout, 0)
 
 
 def inner_macs(layout):
     """Multiply-adds of the input gradient of all layers but the first: with those of the weight gradient, a backward pass."""
-    return sum(inputs * outputs for inputs, outputs in layers(layout)[1:])
+    return _layer_macs(layout, _RECORD)
 
 
 def training_macs(layout):

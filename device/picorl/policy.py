@@ -43,13 +43,9 @@ class Policy:
             found.fail("has head %s, must be one of %s" % (head, ", ".join(_HEADS)))
         try:
             layout = array("i", [int(one) for one in found.metadata["layout"].split(",")])
-            shapes = network.layers(layout)
+            tensors = [("actor." + one, shape) for one, shape in network.tensors(layout)]
         except (KeyError, ValueError, IndexError):
             found.fail("has no usable layout")
-        tensors = []
-        for i, (inputs, outputs) in enumerate(shapes):
-            tensors.append(("actor.%d.weight" % i, [inputs, outputs]))
-            tensors.append(("actor.%d.bias" % i, [outputs]))
         first, size = checkpoint.consecutive(found, "F32", tensors)
         policy = cls(layout, head, "moments" in found.tensors)
         wanted = [(first, policy.params, len(policy.params), size)]

@@ -66,7 +66,7 @@ from .supervised import cross_entropy_delta, huber_delta
 from .telemetry import telemetry_line
 from .threefry import normal, uniform
 
-ABI = 3
+ABI = 4
 
 
 def variants():

@@ -1,6 +1,7 @@
 """What the kernels ask of their arguments: annotations that repeat the table, and `kernel`, which makes checks of them."""
 
 from array import array
+from typing import NamedTuple
 
 import numpy as np
 
@@ -78,8 +79,24 @@ def integer(kernel, name, value, least=0, most=_MAX_INT):
     return number
 
 
+DENSE, LAYER_NORM, NORMALIZE = 1, 2, 3
+_MOST_ACTIVATION = 4
+
+
+class Layer(NamedTuple):
+    """A record of a layout, and where its weights or gains, its biases and the next layer's params start."""
+
+    kind: int
+    inputs: int
+    outputs: int
+    activation: int
+    start: int
+    bias: int
+    end: int
+
+
 class _Shape:
-    """What a layout means: (inputs, outputs, activation, where weights, biases and the next layer start) a layer."""
+    """What a layout means."""
 
     def __init__(self, kernel, records):
         if not len(records) or len(records) % RECORD:
@@ -89,18 +106,21 @@ class _Shape:
         least, most = 1, _MAX_INT
         for index, (kind, n, m, activation) in enumerate(records.reshape(-1, RECORD).tolist()):
             at = index * RECORD
-            integer(kernel, f"layout[{at}] (kind)", kind, 1, 1)
+            integer(kernel, f"layout[{at}] (kind)", kind, DENSE, NORMALIZE)
             integer(kernel, f"layout[{at + 1}] (inputs)", n, least, most)
-            integer(kernel, f"layout[{at + 2}] (outputs)", m, 1)
-            integer(kernel, f"layout[{at + 3}] (activation)", activation, 0, 2)
-            bias = start + n * m
-            self.layers.append((n, m, activation, start, bias, bias + m))
-            start = bias + m
-            if start > _MAX_INT:
-                raise ValueError(f"{kernel}: layout has more than {_MAX_INT} params")
-            hidden += m
+            integer(kernel, f"layout[{at + 2}] (outputs)", m, *((1,) if kind == DENSE else (n, n)))
+            integer(kernel, f"layout[{at + 3}] (activation)", activation, 0, _MOST_ACTIVATION)
+            bias = start + (n * m if kind == DENSE else n if kind == LAYER_NORM else 0)
+            end = bias + (m if kind in (DENSE, LAYER_NORM) else 0)
+            self.layers.append(Layer(kind, n, m, activation, start, bias, end))
+            start = end
+            if index:
+                hidden += n
+            if start > _MAX_INT or hidden + (m if at + RECORD < len(records) else 0) > _MAX_INT:
+                what = "params" if start > _MAX_INT else "hidden units"
+                raise ValueError(f"{kernel}: layout has more than {_MAX_INT} {what}")
             least = most = m
-        self.n_in, self.n_out, self.n_hidden, self.n_params = int(records[1]), m, hidden - m, start
+        self.n_in, self.n_out, self.n_hidden, self.n_params = int(records[1]), m, hidden, start
 
 
 _shapes = {}

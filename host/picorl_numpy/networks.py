@@ -4,16 +4,24 @@ import functools
 
 import numpy as np
 
-from .arithmetic import ZERO
-from .contract import F32, INT, LAYOUT, RNG, F, W, kernel
+from .arithmetic import ZERO, exp
+from .contract import DENSE, F32, INT, LAYER_NORM, LAYOUT, RNG, F, W, kernel
 from .threefry import fill_uniform
+
+_ONE = np.float32(1)
+_LEAK = np.float32(0.01)
+_EPSILON = np.float32(1e-5)
 
 
 @kernel
 def init_params(layout: LAYOUT, params: W("n_params"), rng: RNG):
     fill_uniform(rng, params, layout.n_params)
-    for n, _, _, start, _, end in layout.layers:
-        params[start:end] *= 1 / np.sqrt(np.float32(n))
+    for layer in layout.layers:
+        if layer.kind == DENSE:
+            params[layer.start : layer.end] *= 1 / np.sqrt(np.float32(layer.inputs))
+        else:
+            params[layer.start : layer.bias] = 1
+            params[layer.bias : layer.end] = 0
 
 
 @kernel
@@ -31,25 +39,49 @@ def forward(
     last = layout.layers[-1]
     y = x[row * n_in : (row + rows) * n_in].reshape(rows, n_in)
     for layer in layout.layers:
-        n, m, activation, start, bias, end = layer
+        kind, n, m, activation, start, bias, end = layer
         if layer is last:
             sink = out[row * n_out : (row + rows) * n_out].reshape(rows, m)
         else:
             sink = cache[at : at + rows * m].reshape(rows, m)
             at += rows * m
-        np.matmul(y, params[start:bias].reshape(n, m), out=sink)
-        np.add(sink, params[bias:end], out=sink)
-        if activation == 1:
-            np.fmax(sink, _zeros(rows, m), out=sink)
-        elif activation == 2:
-            np.tanh(sink, out=sink)
+        if kind == DENSE:
+            np.matmul(y, params[start:bias].reshape(n, m), out=sink)
+            np.add(sink, params[bias:end], out=sink)
+        else:
+            sink[...] = _normalized(y)[0]
+            if kind == LAYER_NORM:
+                sink *= params[start:bias]
+                sink += params[bias:end]
+        _activate(activation, sink)
         y = sink
+
+
+def _activate(activation, y):
+    if activation == 1:
+        np.fmax(y, _zeros(*y.shape), out=y)
+    elif activation == 2:
+        np.tanh(y, out=y)
+    elif activation == 3:
+        np.maximum(y, _LEAK * y, out=y)
+    elif activation == 4:
+        y[...] = _ONE / (_ONE + exp(-y))
 
 
 @functools.lru_cache(16)
 def _zeros(rows, columns):
     # NumPy compares with an array four times as fast as with a number.
     return np.zeros((rows, columns), F32)
+
+
+def _normalized(x):
+    """Rows with mean 0 and variance 1, and what each was multiplied with."""
+    share = _ONE / np.float32(x.shape[1])
+    y = x - np.add.reduce(x, axis=1, keepdims=True) * share
+    variance = np.einsum("ij,ij->i", y, y)[:, None] * share
+    scale = _ONE / np.sqrt(variance + _EPSILON)
+    y *= scale
+    return y, scale
 
 
 @kernel
@@ -68,31 +100,36 @@ def backward(
     n_in, n_out = layout.n_in, layout.n_out
     delta = d_out[row * n_out : (row + rows) * n_out].reshape(rows, n_out)
     y = out[row * n_out : (row + rows) * n_out].reshape(rows, n_out)
-    _times_slope(layout.layers[-1][2], delta, y)
+    _times_slope(layout.layers[-1].activation, delta, y)
     ones = np.ones(rows, F32)  # BLAS sums columns faster than NumPy
     at = rows * layout.n_hidden
     for index in range(len(layout.layers) - 1, -1, -1):
-        n, m, _, start, bias, end = layout.layers[index]
+        kind, n, m, _, start, bias, end = layout.layers[index]
         if index:
             at -= rows * n
             y = cache[at : at + rows * n].reshape(rows, n)
         else:
             y = x[row * n_in : (row + rows) * n_in].reshape(rows, n_in)
-        if grad is not None:
-            grad[start:bias] += (y.T @ delta).reshape(-1)
-            grad[bias:end] += ones @ delta
-        weights = params[start:bias].reshape(n, m)
+        if kind == DENSE:
+            weights = params[start:bias].reshape(n, m)
+            if grad is not None:
+                grad[start:bias] += (y.T @ delta).reshape(-1)
+                grad[bias:end] += ones @ delta
+            if index or d_x is not None:
+                before = _times_weights(delta, weights)
+        else:
+            gain = params[start:bias] if kind == LAYER_NORM else None
+            before = _norm_backward(y, delta, gain, None if grad is None else grad[start:end], ones)
         if index:
-            before = _times_weights(delta, weights)
-            if layout.layers[index - 1][2] == 1:
+            if layout.layers[index - 1].activation == 1:
                 np.greater(y, ZERO, out=y, casting="unsafe")  # 1 or 0
                 y *= before
             else:
-                _times_slope(layout.layers[index - 1][2], before, y)
+                _times_slope(layout.layers[index - 1].activation, before, y)
                 y[...] = before
             delta = y
         elif d_x is not None:
-            d_x[: rows * n].reshape(rows, n)[...] = _times_weights(delta, weights)
+            d_x[: rows * n].reshape(rows, n)[...] = before
 
 
 def _times_weights(delta, weights):
@@ -100,8 +137,25 @@ def _times_weights(delta, weights):
     return delta * weights.T if weights.shape[1] == 1 else delta @ weights.T
 
 
+def _norm_backward(x, delta, gain, grad, ones):
+    y, scale = _normalized(x)
+    share = _ONE / np.float32(x.shape[1])
+    if gain is not None:
+        if grad is not None:
+            grad[: len(gain)] += np.einsum("ij,ij->j", delta, y)
+            grad[len(gain) :] += ones @ delta
+        delta = delta * gain
+    away = np.add.reduce(delta, axis=1, keepdims=True) * share
+    slope = np.einsum("ij,ij->i", delta, y)[:, None] * share
+    return (delta - (y * slope + away)) * scale
+
+
 def _times_slope(activation, d, y):
     if activation == 1:
         np.multiply(d, y > 0, out=d)
     elif activation == 2:
         d *= 1 - y * y
+    elif activation == 3:
+        np.multiply(d, _LEAK, out=d, where=~(y > 0))
+    elif activation == 4:
+        d *= y * (1 - y)

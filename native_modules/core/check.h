@@ -293,6 +293,11 @@ PICORL_COLD static uint32_t picorl_bad_record(
     return 0;
 }
 
+// A kind in the table that this build may have left out.
+static inline bool picorl_has_kind(int32_t kind) {
+    return kind == PICORL_DENSE || PICORL_WITH_NORM;
+}
+
 // Returns the number of layers and puts its n_params, n_in, n_out and n_hidden into `values`, or returns 0: `error`
 // says why.
 PICORL_NOINLINE static uint32_t picorl_check_layout(
@@ -302,38 +307,49 @@ PICORL_NOINLINE static uint32_t picorl_check_layout(
         return 0;
     }
     uint64_t n_params = 0;
-    uint32_t n_hidden = 0;
+    uint64_t n_hidden = 0;
     uint32_t least_inputs = 1;
     uint32_t most_inputs = PICORL_MAX_INT;
     for (size_t i = 0; i < ints; i += PICORL_RECORD) {
+        int32_t kind = layout[i];
         uint32_t inputs = (uint32_t)layout[i + 1];
         uint32_t outputs = (uint32_t)layout[i + 2];
-        if (layout[i] < PICORL_LEAST_KIND || layout[i] > PICORL_MOST_KIND) {
-            return picorl_bad_record(error, i, layout[i], PICORL_LEAST_KIND, PICORL_MOST_KIND);
+        if (kind < PICORL_LEAST_KIND || kind > PICORL_MOST_KIND) {
+            return picorl_bad_record(error, i, kind, PICORL_LEAST_KIND, PICORL_MOST_KIND);
+        }
+        if (!picorl_has_kind(kind)) {
+            picorl_say(error, "layout[%d] (kind) is %d, which this build leaves out", (int)i, (int)kind);
+            return 0;
         }
         if (inputs < least_inputs || inputs > most_inputs) {
             return picorl_bad_record(error, i + 1, layout[i + 1], least_inputs, most_inputs);
         }
-        if (outputs - 1 >= PICORL_MAX_INT) {
-            return picorl_bad_record(error, i + 2, layout[i + 2], 1, PICORL_MAX_INT);
+        uint32_t least_outputs = kind == PICORL_DENSE ? 1 : inputs;
+        uint32_t most_outputs = kind == PICORL_DENSE ? PICORL_MAX_INT : inputs;
+        if (outputs < least_outputs || outputs > most_outputs) {
+            return picorl_bad_record(error, i + 2, layout[i + 2], least_outputs, most_outputs);
         }
         if ((uint32_t)layout[i + 3] > PICORL_MOST_ACTIVATION) {
             return picorl_bad_record(error, i + 3, layout[i + 3], 0, PICORL_MOST_ACTIVATION);
         }
-        // A hidden layer's width is among its parameters (the biases), so n_hidden is in bounds when n_params is.
-        n_params += (uint64_t)(inputs + 1) * outputs;
-        if (n_params > PICORL_MAX_INT) {
-            picorl_say(error, "layout has more than %d params", PICORL_MAX_INT);
-            return 0;
+        if (kind == PICORL_DENSE) {
+            n_params += (uint64_t)(inputs + 1) * outputs;
+        } else if (kind == PICORL_LAYER_NORM) {
+            n_params += 2 * inputs;
         }
-        n_hidden += i + PICORL_RECORD < ints ? outputs : 0;
         least_inputs = outputs;
         most_inputs = outputs;
+        n_hidden += i + PICORL_RECORD < ints ? outputs : 0;
+        if (n_params > PICORL_MAX_INT || n_hidden > PICORL_MAX_INT) {
+            const char *what = n_params > PICORL_MAX_INT ? "params" : "hidden units";
+            picorl_say(error, "layout has more than %d %s", PICORL_MAX_INT, what);
+            return 0;
+        }
     }
     values[PICORL_N_PARAMS] = (uint32_t)n_params;
     values[PICORL_N_IN] = (uint32_t)layout[1];
     values[PICORL_N_OUT] = least_inputs;
-    values[PICORL_N_HIDDEN] = n_hidden;
+    values[PICORL_N_HIDDEN] = (uint32_t)n_hidden;
     return (uint32_t)(ints / PICORL_RECORD);
 }
 

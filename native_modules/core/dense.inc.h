@@ -1,26 +1,15 @@
-// Dense layers: forward and backward through a network.
+// Dense layers, forward and backward.
 
 // Layers with so few outputs sum in LANES lanes.
 #define NARROW 4
-#define LANES 16
 
-// Rows that go through all layers together, so that a layer finds its inputs in a near cache.
+// Rows that go together, so that what comes next finds them in a near cache.
 #define BLOCK_ROWS (PICORL_W == 1 ? 0xffffffff : 128)
 
 typedef struct layer_shape {
     uint32_t inputs, outputs;
     int32_t activation;
 } layer_shape;
-
-INLINE layer_shape shape_of(const int32_t *layer) {
-    layer_shape s = {(uint32_t)layer[PICORL_INPUTS], (uint32_t)layer[PICORL_OUTPUTS], layer[PICORL_ACTIVATION]};
-    return s;
-}
-
-INLINE uint32_t layer_params(const int32_t *layer) {
-    layer_shape s = shape_of(layer);
-    return s.inputs * s.outputs + s.outputs;
-}
 
 // --- forward ------------------------------------------------------------------------------------------------------
 
@@ -74,12 +63,7 @@ NOINLINE void narrow_rows_of_any(
             for (uint32_t i = 0; i < inputs; i++) {
                 lane[i % LANES] = v_fma(x[i], w[(size_t)i * outputs + o], lane[i % LANES]);
             }
-            for (uint32_t half = LANES / 2; half; half /= 2) {
-                for (uint32_t k = 0; k < half; k++) {
-                    lane[k] += lane[k + half];
-                }
-            }
-            *out++ = bias[o] + lane[0];
+            *out++ = bias[o] + tree_of_lanes(lane);
         }
     }
 }
@@ -174,27 +158,20 @@ INLINE void wide_forward(
     product_run(&p);
 }
 
-KERNEL(void, forward)(const int32_t *layout, uint32_t layers, const float *params, const float *x, float *out,
-    float *cache, uint32_t row, uint32_t rows) {
-    out += (size_t)row * (uint32_t)layout[(layers - 1) * PICORL_RECORD + PICORL_OUTPUTS];
-    x += (size_t)row * (uint32_t)layout[PICORL_INPUTS];
-    for (uint32_t first = 0; first < rows; first += least(rows - first, BLOCK_ROWS)) {
-        uint32_t n = least(rows - first, BLOCK_ROWS);
-        const float *from = x + (size_t)first * (uint32_t)layout[PICORL_INPUTS];
-        const float *at = params;
-        float *hidden = cache;
-        for (uint32_t l = 0; l < layers; l++) {
-            layer_shape s = shape_of(layout + l * PICORL_RECORD);
-            float *to = (l + 1 < layers ? hidden : out) + (size_t)first * s.outputs;
-            if (s.outputs <= NARROW) {
-                narrow_forward(s, at, from, to, n);
-            } else {
-                wide_forward(s, at, from, to, n, l > 0 && layout[l * PICORL_RECORD - 1] == PICORL_RELU);
-            }
-            at += layer_params(layout + l * PICORL_RECORD);
-            hidden += (size_t)rows * s.outputs;
-            from = to;
-        }
+// Rows of `s`; many_zeros: x comes out of a ReLU.
+INLINE void dense_forward(
+    layer_shape s, const float *params, const float *x, float *out, uint32_t rows, int many_zeros) {
+    int32_t activation = s.activation;
+    if (is_other(activation)) {
+        s.activation = PICORL_IDENTITY;
+    }
+    if (s.outputs <= NARROW) {
+        narrow_forward(s, params, x, out, rows);
+    } else {
+        wide_forward(s, params, x, out, rows, many_zeros);
+    }
+    if (is_other(activation)) {
+        activate_all(out, rows * s.outputs, activation);
     }
 }
 
@@ -412,59 +389,24 @@ NOINLINE void input_gradient(
     }
 }
 
-KERNEL(void, backward)(const int32_t *layout, uint32_t layers, const float *params, const float *x, const float *out,
-    float *cache, float *d_out, float *grad, float *d_x, uint32_t row, uint32_t rows) {
-    const int32_t *layer = layout;
-    x += (size_t)row * (uint32_t)layout[PICORL_INPUTS];
-    for (uint32_t l = 1; l < layers; l++, layer += PICORL_RECORD) {
-        params += layer_params(layer);
-        grad += grad ? layer_params(layer) : 0;
-        cache += (size_t)rows * shape_of(layer).outputs;
-    }
-    layer_shape s = shape_of(layer);
-    float *delta = d_out + (size_t)row * s.outputs;
-    out += (size_t)row * s.outputs;
-    FOR_LANES(i, n, 0, rows * s.outputs) {
-        v_put(delta + i, n, derive(v_get(delta + i, n), v_get(out + i, n), s.activation));
-    }
-    for (; layer > layout; layer -= PICORL_RECORD) {
-        s = shape_of(layer);
-        cache -= (size_t)rows * s.inputs; // the layer's inputs, which become their gradient
-        if (grad) {
-            weight_gradient(s, cache, delta, grad, rows, layer[-1] == PICORL_RELU);
-            grad -= layer_params(layer - PICORL_RECORD);
-        }
-        input_gradient(s, params, delta, cache, rows, layer[PICORL_ACTIVATION - PICORL_RECORD]);
-        params -= layer_params(layer - PICORL_RECORD);
-        delta = cache;
-    }
-    s = shape_of(layout);
+// Rows of `s` from the gradient before its activation: adds to grad, and unless d_x is NULL the gradient at x takes its
+// place, times the derivative of `before`, the activation that x came out of. first: d_x is not x, and there is none.
+INLINE void dense_backward(layer_shape s, const float *params, const float *x, const float *delta, float *grad,
+    float *d_x, uint32_t rows, int32_t before, int first) {
     if (grad) {
-        weight_gradient(s, x, delta, grad, rows, 0);
+        weight_gradient(s, x, delta, grad, rows, before == PICORL_RELU);
     }
-    if (d_x) {
+    if (!d_x) {
+        return;
+    }
 #if PICORL_W > 1
-        if (s.inputs <= FEW_INPUTS && s.outputs <= FEW_OUTPUTS) {
-            few_inputs_gradient(s, params, delta, d_x, rows);
-            return;
-        }
+    if (first && s.inputs <= FEW_INPUTS && s.outputs <= FEW_OUTPUTS) {
+        few_inputs_gradient(s, params, delta, d_x, rows);
+        return;
+    }
 #endif
-        input_gradient(s, params, delta, d_x, rows, PICORL_IDENTITY);
+    if (is_other(before)) {
+        before = slopes_of_others(d_x, rows * s.inputs, before);
     }
-}
-
-KERNEL(void, init_params)(const int32_t *layout, uint32_t layers, float *params, uint32_t *rng) {
-    uint32_t total = 0;
-    for (uint32_t l = 0; l < layers; l++) {
-        total += layer_params(layout + l * PICORL_RECORD);
-    }
-    rng_fill(rng, params, total, 0);
-    for (uint32_t l = 0; l < layers; l++, layout += PICORL_RECORD) {
-        vf scale = v_set(1 / scalar_sqrt((float)layout[PICORL_INPUTS]));
-        uint32_t count = layer_params(layout);
-        FOR_LANES(i, n, 0, count) {
-            v_put(params + i, n, v_get(params + i, n) * scale);
-        }
-        params += count;
-    }
+    input_gradient(s, params, delta, d_x, rows, before);
 }

@@ -21,6 +21,16 @@ INLINE void v_put(float *p, uint32_t n, vf x) {
     }
 }
 
+// The first n lanes of x, the others 0.
+INLINE vf v_first(vf x, uint32_t n) {
+#if PICORL_W > 1
+    if (n < PICORL_W) {
+        return v_select(v_lt(v_of_ints(v_iota()), v_set((float)n)), x, v_set(0));
+    }
+#endif
+    return x;
+}
+
 // One column of n rows of a matrix.
 INLINE vf v_get_column(const float *p, uint32_t width, uint32_t n) {
     if (PICORL_W == 1 || width == 1) {

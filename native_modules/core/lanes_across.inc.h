@@ -1,5 +1,18 @@
 // Sums and transpositions that mix lanes.
 
+// In these sums number i goes to lane i % LANES.
+#define LANES 16
+
+// halves added to halves: l[k] += l[k + 8], then 4, 2, 1
+INLINE float tree_of_lanes(float lane[LANES]) {
+    for (uint32_t half = LANES / 2; half; half /= 2) {
+        for (uint32_t k = 0; k < half; k++) {
+            lane[k] += lane[k + half];
+        }
+    }
+    return lane[0];
+}
+
 #if PICORL_W > 1
 
 // The blocks of `distance` lanes off the diagonal change places, in vectors a and b that are `distance` rows apart.

@@ -7,8 +7,8 @@
 
 #include "generated/kernels.h"
 
-enum { PICORL_DENSE = 1 };
-enum { PICORL_IDENTITY = 0, PICORL_RELU = 1, PICORL_TANH = 2 };
+enum { PICORL_DENSE = 1, PICORL_LAYER_NORM = 2, PICORL_NORMALIZE = 3 };
+enum { PICORL_IDENTITY = 0, PICORL_RELU = 1, PICORL_TANH = 2, PICORL_LEAKY_RELU = 3, PICORL_SIGMOID = 4 };
 
 // A record of a network's layout: kind, inputs, outputs, activation.
 enum { PICORL_KIND, PICORL_INPUTS, PICORL_OUTPUTS, PICORL_ACTIVATION, PICORL_RECORD };

@@ -19,29 +19,6 @@ typedef struct product {
     int32_t activation; // FINISH_ACTIVATION, or FINISH_DERIVATIVE at the outputs that c holds
 } product;
 
-INLINE vf activate(vf x, int32_t activation) {
-    switch (activation) {
-        case PICORL_RELU:
-            return v_select(v_ge(x, v_set(FLOAT_MIN)), x, v_set(0));
-        case PICORL_TANH:
-            return v_flush(v_tanh(x));
-        default:
-            return v_flush(x);
-    }
-}
-
-// delta * f'(out)
-INLINE vf derive(vf delta, vf out, int32_t activation) {
-    switch (activation) {
-        case PICORL_RELU:
-            return v_select(v_lt(v_set(0), out), delta, v_set(0));
-        case PICORL_TANH:
-            return delta * v_fma(-out, out, v_set(1));
-        default:
-            return delta;
-    }
-}
-
 // Field by field: initialisers of a whole structure become calls of memset and memcpy.
 INLINE void product_of(
     product *p, const float *a, uint32_t a_row, uint32_t a_step, const float *b, uint32_t b_step, uint32_t b_column) {

@@ -281,6 +281,10 @@ INLINE void four_dots(const dots *d, const uint8_t *columns, float *c) {
         UNROLL for (uint32_t v = 0; v < 4; v++) {
             sum[v] = derive(sum[v], c[columns[v]], PICORL_TANH);
         }
+    } else if (d->activation == SLOPES) {
+        UNROLL for (uint32_t v = 0; v < 4; v++) {
+            sum[v] = derive(sum[v], c[columns[v]], SLOPES);
+        }
     }
     UNROLL for (uint32_t v = 0; v < 4; v++) {
         c[columns[v]] = sum[v];

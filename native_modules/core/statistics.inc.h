@@ -28,12 +28,7 @@ ELEMENTARY float sum_in_lanes(const float *x, uint32_t count, int squares) {
         v_store(lane + k * PICORL_W, part[k]);
     }
 #endif
-    for (uint32_t half = LANES / 2; half; half /= 2) {
-        for (uint32_t k = 0; k < half; k++) {
-            lane[k] += lane[k + half];
-        }
-    }
-    return lane[0];
+    return tree_of_lanes(lane);
 }
 
 NOINLINE void subtract(float *x, uint32_t count, float y) {

@@ -9,7 +9,6 @@ import time
 from array import array
 
 import picorl
-from picorl import network
 from picorl.envs import Pendulum
 
 ticks = time.ticks_cpu
@@ -21,9 +20,10 @@ def wake_all(agent):
     for name in agent.PARAMS:
         if name != "log_alpha":
             params, at, bias = getattr(agent, name), 0, 6
-            layers = network.layers(agent.actor_layout if "actor" in name else agent.critic_layout)
-            for inputs, outputs in layers[:-1]:
-                at += inputs * outputs
+            layout = agent.actor_layout if "actor" in name else agent.critic_layout
+            for i in range(0, len(layout) - 4, 4):
+                outputs = layout[i + 2]
+                at += layout[i + 1] * outputs
                 for i in range(at, at + outputs):
                     params[i] = bias
                 at += outputs

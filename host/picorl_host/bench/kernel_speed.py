@@ -90,7 +90,7 @@ def networks():
     rng = np.random.default_rng(0)
     for sizes, rows in (((3, 64, 64, 1), 1), ((4, 64, 64, 1), 100), ((4, 256, 256, 1), 256)):
         layout = network.mlp(sizes)
-        macs = sum(inputs * outputs for inputs, outputs in network.layers(layout))
+        macs = network.macs(layout)
         params = normal(rng, network.n_params(layout), (2 / sizes[1]) ** 0.5)  # He's scale: half of the units are awake
         x, out, d_out = normal(rng, rows * sizes[0]), memory.zeros("f", rows), normal(rng, rows)
         cache = memory.zeros("f", rows * network.n_hidden(layout))

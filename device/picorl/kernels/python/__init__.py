@@ -7,7 +7,7 @@ tolerance; random words, indices and the replay's state are equal. Python's floa
 
 from ... import lazy
 
-ABI = 3
+ABI = 4
 RECORD = 4
 
 # Where the kernels are: an algorithm brings those that it uses into the heap.

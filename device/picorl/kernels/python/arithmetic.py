@@ -1,6 +1,6 @@
 """What the contract says about single numbers."""
 
-from math import exp, log
+from math import exp, log, tanh
 
 FLT_MIN = 1.1754943508222875e-38  # the smallest normal float32
 _INFINITY = float("inf")
@@ -18,6 +18,35 @@ def clip(x, low, high):
 def flushed_exp(x):
     # Beyond, it is infinity as float32, but exp itself may raise.
     return flush(exp(x)) if x < 88.722 or x != x else _INFINITY
+
+
+_LEAK = 0.009999999776482582  # 0.01
+
+
+def activated(x, activation):
+    """What a layer's output is of its sum x."""
+    if activation == 1:
+        return x if x >= FLT_MIN else 0.0
+    if activation == 2:
+        x = tanh(x)
+    elif activation == 3:
+        x = x if x >= 0 else _LEAK * x
+    elif activation == 4:
+        x = 1 / (1 + flushed_exp(-x))
+    return flush(x)
+
+
+def slope(y, activation):
+    """The derivative of an activation whose output is y."""
+    if activation == 1:
+        return 1.0 if y > 0 else 0.0
+    if activation == 2:
+        return 1 - y * y
+    if activation == 3:
+        return 1.0 if y > 0 else _LEAK
+    if activation == 4:
+        return y * (1 - y)
+    return 1.0
 
 
 def largest(x, at, n):

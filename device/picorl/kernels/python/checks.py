@@ -63,6 +63,17 @@ def within(kernel, name, x, start, end, limit):
             integer(kernel, "%s[%d]" % (name, i), x[i], 0, limit - 1)
 
 
+DENSE, LAYER_NORM, NORMALIZE = 1, 2, 3
+_MOST_ACTIVATION = 4
+
+
+def layer_params(layout, at):
+    """How many params the layer whose record is at `at` has."""
+    n = layout[at + 1]
+    kind = layout[at]
+    return (n + 1) * layout[at + 2] if kind == DENSE else 2 * n if kind == LAYER_NORM else 0
+
+
 def shape(kernel, layout, params):
     """n_in, n_out and n_hidden of a layout, and how many params it has."""
     need(kernel, "layout", layout, 0, "i")
@@ -71,26 +82,31 @@ def shape(kernel, layout, params):
     n_params = n_hidden = 0
     width = layout[1]
     for at in range(0, len(layout), RECORD):
+        kind = layout[at]
         outputs = layout[at + 2]
         if (
-            layout[at] != 1
+            not DENSE <= kind <= NORMALIZE
             or layout[at + 1] != width
             or not 1 <= width <= _MAX_INT
             or not 1 <= outputs <= _MAX_INT
-            or not 0 <= layout[at + 3] <= 2
+            or (kind != DENSE and outputs != width)
+            or not 0 <= layout[at + 3] <= _MOST_ACTIVATION
         ):
-            integer(kernel, "layout[%d] (kind)" % at, layout[at], 1, 1)
+            integer(kernel, "layout[%d] (kind)" % at, kind, DENSE, NORMALIZE)
             least, most = (width, width) if at else (1, _MAX_INT)
             integer(kernel, "layout[%d] (inputs)" % (at + 1), layout[at + 1], least, most)
-            integer(kernel, "layout[%d] (outputs)" % (at + 2), outputs, 1)
-            integer(kernel, "layout[%d] (activation)" % (at + 3), layout[at + 3], 0, 2)
-        n_params += (width + 1) * outputs
-        if n_params > _MAX_INT:
-            raise ValueError("%s: layout has more than %d params" % (kernel, _MAX_INT))
-        n_hidden += outputs
+            least, most = (1, _MAX_INT) if kind == DENSE else (width, width)
+            integer(kernel, "layout[%d] (outputs)" % (at + 2), outputs, least, most)
+            integer(kernel, "layout[%d] (activation)" % (at + 3), layout[at + 3], 0, _MOST_ACTIVATION)
+        n_params += layer_params(layout, at)
+        if at:
+            n_hidden += width
+        if n_params > _MAX_INT or n_hidden + (outputs if at + RECORD < len(layout) else 0) > _MAX_INT:
+            what = "params" if n_params > _MAX_INT else "hidden units"
+            raise ValueError("%s: layout has more than %d %s" % (kernel, _MAX_INT, what))
         width = outputs
     need(kernel, "params", params, n_params)
-    return layout[1], width, n_hidden - width, n_params
+    return layout[1], width, n_hidden, n_params
 
 
 def finite(x, n, start=0):
