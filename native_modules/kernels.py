@@ -31,7 +31,7 @@ class Layers:
     of: tuple = ()
 
 
-LAYERS = {"norm": Layers(("layer_norm", "normalize"))}
+LAYERS = {"norm": Layers(("layer_norm", "normalize"), of=("stream",))}
 
 # Indices of a replay's int32 state.
 REPLAY_STATE = {"head": 0, "size": 1, "pending": 2, "valid": 3, "refused": 4, "spare": 5}
@@ -842,8 +842,8 @@ KERNELS = (
     # --- streaming algorithms: one transition at a time, a trace for each parameter -----------------------------------
     Kernel(
         "sparse_init",
-        """Sparse initialisation (Elsayed et al. 2024): biases 0, weights of a dense layer uniform in ±1/sqrt(inputs), but
-        z = min(ceil(sparsity[0] * inputs), inputs - 1) of each unit's incoming weights 0. Parameter i of the whole buffer takes
+        """Sparse initialisation (Elsayed et al. 2024): as `init_params`, but a dense layer's biases are 0, and
+        z = min(ceil(sparsity[0] * inputs), inputs - 1) of each unit's incoming weights. Parameter i of the whole buffer takes
         block (step, i): u * (1.0f / sqrtf(inputs)), u of word 0 as in `uniform`. Which are 0 (selection sampling): with z left to
         choose among the last k inputs of a unit, it is the weight of the first of them if (word 1 * k) >> 32 is below z.
         Advances rng by one step.""",

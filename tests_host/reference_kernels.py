@@ -675,8 +675,13 @@ def moments_restore(x, moments, out, width, row, rows):
 
 def sparse_init(layout, params, sparsity, rng):
     at = 0
-    for w, b, _ in split(layout, params):
-        n, m = w.shape
+    for (kind, n, m, _), parts in zip(records(layout), split(layout, params), strict=True):
+        if kind != 1:
+            for k, part in enumerate(parts):
+                part[...] = 1 - k
+                at += n
+            continue
+        w, b = parts
         words = np.array([block(rng, at + i) for i in range(n * m)], np.int64).reshape(n, m, 2)
         zeros = min(int(np.ceil(np.float32(sparsity[0]) * np.float32(n))), n - 1)
         for o in range(m):

@@ -5,7 +5,7 @@ import math
 import numpy as np
 
 from .arithmetic import ZERO, exp, flush
-from .contract import F32, INT, LAYOUT, POSITIVE, RNG, Buffer, F, W, kernel, within
+from .contract import DENSE, F32, INT, LAYOUT, POSITIVE, RNG, Buffer, F, W, kernel, within
 from .threefry import advance, blocks, unit
 
 _ONE = np.float32(1)
@@ -28,8 +28,12 @@ def _sparse_dense(params, first, inputs, outputs, sparsity, rng):
 
 @kernel
 def sparse_init(layout: LAYOUT, params: W("n_params"), sparsity: F("1"), rng: RNG):
-    for n, m, _, start, _, _ in layout.layers:
-        _sparse_dense(params, start, n, m, sparsity[0], rng)
+    for layer in layout.layers:
+        if layer.kind == DENSE:
+            _sparse_dense(params, layer.start, layer.inputs, layer.outputs, sparsity[0], rng)
+        else:
+            params[layer.start : layer.bias] = 1
+            params[layer.bias : layer.end] = 0
     advance(rng)
 
 

@@ -14,23 +14,22 @@ INLINE uint32_t zeros_of(float sparsity, uint32_t inputs) {
 }
 
 // Parameter i of the buffer comes from block (step, i).
-NOINLINE void sparse_dense(
-    float *params, uint32_t first, uint32_t inputs, uint32_t outputs, float sparsity, const uint32_t *rng) {
-    float bound = 1 / scalar_sqrt((float)inputs);
-    for (uint32_t o = 0; o < outputs; o++) {
-        uint32_t zeros = zeros_of(sparsity, inputs);
-        for (uint32_t i = 0; i < inputs; i++) {
-            uint32_t at = first + i * outputs + o;
+NOINLINE void sparse_dense(float *params, uint32_t first, layer_shape s, float sparsity, const uint32_t *rng) {
+    float bound = 1 / scalar_sqrt((float)s.inputs);
+    for (uint32_t o = 0; o < s.outputs; o++) {
+        uint32_t zeros = zeros_of(sparsity, s.inputs);
+        for (uint32_t i = 0; i < s.inputs; i++) {
+            uint32_t at = first + i * s.outputs + o;
             uint32_t words[2][PICORL_W];
             rng_words(rng, at, words);
-            if ((uint64_t)words[1][0] * (inputs - i) >> 32 < zeros) {
+            if ((uint64_t)words[1][0] * (s.inputs - i) >> 32 < zeros) {
                 zeros--;
                 params[at] = 0;
             } else {
                 params[at] = ((float)(int32_t)(words[0][0] >> 8) * 0x1p-23f - 1) * bound;
             }
         }
-        params[first + inputs * outputs + o] = 0;
+        params[first + s.inputs * s.outputs + o] = 0;
     }
 }
 
@@ -38,9 +37,16 @@ KERNEL(void, sparse_init)
 (const int32_t *layout, uint32_t layers, float *params, const float *sparsity, uint32_t *rng) {
     uint32_t first = 0;
     for (uint32_t l = 0; l < layers; l++, layout += PICORL_RECORD) {
-        sparse_dense(
-            params, first, (uint32_t)layout[PICORL_INPUTS], (uint32_t)layout[PICORL_OUTPUTS], sparsity[0], rng);
-        first += layer_params(layout);
+        uint32_t count = layer_params(layout);
+#if PICORL_WITH_NORM
+        if (layout[PICORL_KIND] != PICORL_DENSE) {
+            norm_init(params + first, count / 2);
+        } else
+#endif
+        {
+            sparse_dense(params, first, shape_of(layout), sparsity[0], rng);
+        }
+        first += count;
     }
     rng[RNG_STEP]++;
 }
@@ -169,13 +175,9 @@ KERNEL(void, obgd_norm)(const float *trace, float *lanes, uint32_t start, uint32
 }
 
 KERNEL(void, obgd_scale)(float *lanes, const float *delta, const float *hyper, float *step) {
-    for (uint32_t half = LANES / 2; half; half /= 2) {
-        for (uint32_t k = 0; k < half; k++) {
-            lanes[k] += lanes[k + half];
-        }
-    }
+    float total = tree_of_lanes(lanes);
     float size = absolute(delta[0]);
-    float bound = ((hyper[0] * hyper[1]) * (size > 1 ? size : 1)) * lanes[0];
+    float bound = ((hyper[0] * hyper[1]) * (size > 1 ? size : 1)) * total;
     step[0] = (bound > 1 ? hyper[0] / bound : hyper[0]) * delta[0];
     for (uint32_t k = 0; k < LANES; k++) {
         lanes[k] = 0;

@@ -33,8 +33,14 @@ def sparse_init(layout, params, sparsity, rng):
     checks.rng_state(kernel, rng)
     first = 0
     for record in range(0, len(layout), checks.RECORD):
-        _sparse_dense(params, first, layout[record + 1], layout[record + 2], sparsity[0], rng)
-        first += (layout[record + 1] + 1) * layout[record + 2]
+        n = layout[record + 1]
+        end = first + checks.layer_params(layout, record)
+        if layout[record] == checks.DENSE:
+            _sparse_dense(params, first, n, layout[record + 2], sparsity[0], rng)
+        else:
+            for i in range(first, end):
+                params[i] = 1.0 if i < first + n else 0.0
+        first = end
     threefry.advance(rng)
 
 
