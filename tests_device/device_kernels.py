@@ -265,14 +265,15 @@ def pendulum(name, z):
 
 
 def streaming(name, z):
+    gamma = array("f", (0.9921875,))
     if name == "sparse_init":
         return (layout(), zeros(PARAMS), array("f", (0.75,)), rng(7))
     if name == "scale_reward":
-        return (z.floats(1), coeffs(), z.positive(4, 8.0), zeros(1))
+        return (z.floats(1), gamma, z.positive(4, 8.0), zeros(1))
     if name == "td_error":
-        return (z.floats(1), z.floats(1), z.floats(1), coeffs(), zeros(1), 0)
+        return (z.floats(1), z.floats(1), z.floats(1), gamma, zeros(1), 0)
     if name == "q_error":
-        return (z.floats(1), z.floats(3), z.floats(3), array("i", (1,)), coeffs(), zeros(3), zeros(1), 3, 0)
+        return (z.floats(1), z.floats(3), z.floats(3), array("i", (1,)), gamma, zeros(3), zeros(1), 3, 0)
     head, scaling = z.floats(10, 2.0), z.positive(10)
     if name == "softplus_action":
         return (head, z.floats(5), scaling, zeros(5), zeros(5), 5)
