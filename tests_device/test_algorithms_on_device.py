@@ -18,7 +18,9 @@ OPTIONS = {
     "StreamQ": dict(hidden=(8, 8), exploration_steps=30, chunk=1, seed=0),
 }
 CASES = pytest.mark.parametrize("case", OPTIONS)
-SOME = pytest.mark.parametrize("case", ("PPO", "StreamAC", "StreamQ", pytest.param("DQN", marks=pytest.mark.size("medium"))))
+SOME = pytest.mark.parametrize(
+    "case", ("PPO", "StreamAC", "StreamQ", pytest.param("DQN", marks=pytest.mark.size("medium")))
+)
 STEPS = 48
 
 

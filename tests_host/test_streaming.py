@@ -379,7 +379,9 @@ def test_what_is_not_finite_is_refused(name, bad):
     assert agent.observe(action, env.reward, wrong, False, False) is False
     assert not agent.in_episode(good) and agent.refused == 2
     assert agent.begin(wrong) is False and agent.refused == 3
-    assert agent.observe(action, env.reward, good, False, False) is False  # no episode is open; this observation opens one
+    assert (
+        agent.observe(action, env.reward, good, False, False) is False
+    )  # no episode is open; this observation opens one
     assert agent.refused == 4 and agent.in_episode(good)
     assert agent.crc() == before[0] and bytes(agent.reward_stats[2:]) == before[2][8:]
     with pytest.raises(ValueError, match="update: no transition waits to be learned from"):

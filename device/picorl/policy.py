@@ -22,7 +22,9 @@ class Policy:
         self.obs_size = layout[1]
         self._head_size = layout[-2]
         self.discrete = head == "categorical"
-        self.act_size = 1 if self.discrete else self._head_size // 2 if head in ("gaussian", "normal") else self._head_size
+        self.act_size = (
+            1 if self.discrete else self._head_size // 2 if head in ("gaussian", "normal") else self._head_size
+        )
         self.params = memory.zeros("f", network.n_params(layout))
         restores = head == "regression"
         self.scaling = None if self.discrete or restores else memory.zeros("f", 2 * self.act_size)

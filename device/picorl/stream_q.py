@@ -6,7 +6,6 @@ from .memory import HYPER, STATE, WORK
 from .streaming import _BROKEN, _STARTS, _TERMINATED, _WAITING, Streaming
 
 
-
 class StreamQ(Streaming):
     """Q-learning with eligibility traces (Watkins 1989) that learns from each transition once, when it happens: for the smallest boards.
 

@@ -103,9 +103,7 @@ def _error(reward, value, next_value, coeffs, terminated):
 
 
 @kernel
-def td_error(
-    reward: F("1"), value: F("1"), next_value: F("1"), coeffs: F("1"), delta: W("1"), terminated: INT
-):
+def td_error(reward: F("1"), value: F("1"), next_value: F("1"), coeffs: F("1"), delta: W("1"), terminated: INT):
     delta[0] = _error(reward, value[0], next_value[0], coeffs, terminated)
 
 

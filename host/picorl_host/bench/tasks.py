@@ -10,6 +10,10 @@ def all_but_a_tenth(scores):
     return sorted(scores)[len(scores) // 10]
 
 
+def all_but_a_fifth(scores):
+    return sorted(scores)[len(scores) // 5]
+
+
 @dataclass(frozen=True)
 class Task:
     """An algorithm on an environment; bars are (name, statistic of the seeds' scores, what it must reach).
@@ -71,4 +75,15 @@ TASKS = {
         evaluate_every=15_000,
     ),
     "dqn-cartpole": Task("DQN", "CartPole", 100_000, _BALANCED, evaluate_every=2_500),
+    # With the hyper-parameters of the paper; the final policy is scored.
+    "stream-ac": Task(
+        "StreamAC",
+        "Pendulum",
+        300_000,
+        (("median", statistics.median, -250.0), ("8 of 10", all_but_a_fifth, -400.0)),
+        {"keep_best": False},
+    ),
+    "stream-q-cartpole": Task(
+        "StreamQ", "CartPole", 300_000, (("median", statistics.median, 400.0),), {"keep_best": False}
+    ),
 }
