@@ -10,8 +10,8 @@ _HEADS = ("gaussian", "deterministic", "normal", "categorical", "regression")
 class Policy:
     """The policy of a checkpoint, ready to act; `load` makes one.
 
-    head is gaussian (mean and log deviation, squashed), deterministic (the action), normal (mean and deviation, clipped), categorical (logits of choices) or regression (numbers
-    in units of the deviation that training has seen); normalises tells that observations are scaled by theirs.
+    head is gaussian (mean and log deviation, squashed), deterministic (the action), normal (mean and deviation,
+    clipped), categorical (logits of choices) or regression (numbers in units of the deviation that training has seen); normalises tells that observations are scaled by theirs.
     """
 
     def __init__(self, layout, head, normalises=False):
