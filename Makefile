@@ -16,7 +16,7 @@ BOARDS = QEMU_CORTEX_M7 RPI_PICO
 ALL_BOARDS = $(BOARDS) QEMU_CORTEX_M4F QEMU_CORTEX_M0PLUS QEMU_RV32
 ALL_TARGETS = unix stock stock-natmod qemu-m7 pico qemu-m4f qemu-m0plus qemu-rv32 qemu-m7-natmod pico-natmod qemu-m7-arena
 
-.PHONY: help setup micropython natmod firmware emulate sizes dist train test test-torch test-boards soak lint format bench-learning bench-pendulum bench-kernels bench-growth bench-m7 bench-pico clean
+.PHONY: help setup micropython natmod firmware emulate sizes dist train test test-torch test-boards soak lint format bench-learning bench-streaming bench-pendulum bench-kernels bench-growth bench-m7 bench-pico clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -103,8 +103,11 @@ format: setup ## ruff and clang-format, rewriting files
 	@$(VENV)/bin/ruff format -q
 	@$(VENV)/bin/clang-format --style=file:native_modules/.clang-format -i $(C_FILES) $(BENCH_C_FILES)
 
-bench-learning: setup micropython ## what SAC, TD3, PPO and DQN learn, 10 seeds each, and what they must (BENCH_ARGS="--task sac")
+bench-learning: setup micropython ## what SAC, TD3, PPO, DQN, Stream AC and Stream Q learn, 10 seeds each, and what they must (BENCH_ARGS="--task sac")
 	@$(VENV)/bin/python -m picorl_host.bench.learning $(BENCH_ARGS)
+
+bench-streaming: setup micropython ## Stream AC and Stream Q beside SAC and DQN: what they learn, their memory and curves
+	@$(VENV)/bin/python -m picorl_host.bench.streaming $(BENCH_ARGS)
 
 bench-pendulum: setup micropython $(PEERS)/.more ## CPU time of trainings beside Stable-Baselines3 and SBX
 	@$(VENV)/bin/python -m picorl_host.bench.pendulum $(BENCH_ARGS)

@@ -1,4 +1,4 @@
-"""Runs on a target and on the desktop: PPO, DQN and supervised learning in small; prints what the test compares.
+"""Runs on a target and on the desktop: PPO, DQN, streaming and supervised learning in small; prints what the test compares.
 
 The host puts `CASE = {...}` before this text: which case, what to do and its arguments.
 """
@@ -15,6 +15,8 @@ CASES = {
     "PPO, normed": lambda options: (picorl.PPO, envs.Pendulum(0, 20), options),
     "DQN, normed": lambda options: (picorl.DQN, envs.CartPole(0), options),
     "DQN": lambda options: (picorl.DQN, envs.CartPole(0), options),
+    "StreamAC": lambda options: (picorl.StreamAC, envs.Pendulum(0, 20), options),
+    "StreamQ": lambda options: (picorl.StreamQ, envs.CartPole(0), options),
 }
 
 
@@ -98,7 +100,9 @@ def allocations(steps):
 
     agent, env = make()
     run(agent, env, steps)
-    action = agent.new_action() if hasattr(agent, "new_action") else array("i", (0,))
+    action = (
+        agent.new_action() if hasattr(agent, "new_action") else array("i" if hasattr(env, "n_actions") else "f", (0,))
+    )
     act, step, work = agent.act, env.step, agent.work
     for control in (False, True):
         micropython.heap_lock()

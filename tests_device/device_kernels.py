@@ -309,6 +309,33 @@ def pendulum(name, z):
     return (state, z.floats(5, 3.0), zeros(15), zeros(5), 1, 4)
 
 
+def streaming(name, z):
+    gamma = array("f", (0.9921875,))
+    if name == "sparse_init":
+        return (layout(), zeros(PARAMS), array("f", (0.75,)), rng(7))
+    if name == "scale_reward":
+        return (z.floats(1), gamma, z.positive(4, 8.0), zeros(1))
+    if name == "td_error":
+        return (z.floats(1), z.floats(1), z.floats(1), gamma, zeros(1), 0)
+    if name == "q_error":
+        return (z.floats(1), z.floats(3), z.floats(3), array("i", (1,)), gamma, zeros(3), zeros(1), 3, 0)
+    head, scaling = z.floats(10, 2.0), z.positive(10)
+    if name == "softplus_action":
+        return (head, z.floats(5), scaling, zeros(5), zeros(5), 5)
+    if name == "taken_action":
+        return (z.floats(5), z.floats(5), scaling, zeros(5), 5)
+    return (head, z.floats(5), z.floats(1), z.positive(1), zeros(10), 5)
+
+
+def obgd(name, z):
+    hyper = array("f", (1, 2, 0.984375, 0.8125))
+    if name == "obgd_norm":
+        return (z.floats(44), z.positive(16), 3, 41)
+    if name == "obgd_scale":
+        return (z.positive(16), z.floats(1, 3.0), hyper, zeros(1))
+    return (z.floats(44), z.floats(44), z.floats(1), hyper, 3, 41)
+
+
 GROUPS = (
     (network, ("forward", "backward")),
     (other_network, ("forward", "backward", "init_params")),
@@ -327,6 +354,9 @@ GROUPS = (
     (q_learning, ("epsilon_greedy", "dqn_target", "choice_delta")),
     (supervised, ("cross_entropy_delta", "huber_delta", "sgd_delta")),
     (values, ("value_delta", "gae")),
+    (streaming, ("sparse_init", "scale_reward", "td_error", "q_error")),
+    (streaming, ("softplus_action", "taken_action", "softplus_delta")),
+    (obgd, ("obgd_norm", "obgd_scale", "obgd_step")),
     (statistics, ("standardise", "add_squares", "norm_scale", "scale")),
     (statistics, ("linear_schedule", "moments_update", "moments_apply", "moments_restore")),
     (minibatches, ("permutation", "gather_rows", "gather_ints")),

@@ -1,4 +1,4 @@
-"""PPO, DQN and supervised learning on the targets: the desktop's bits, nothing allocated, resumed, as planned."""
+"""PPO, DQN, streaming and supervised learning on the targets: the desktop's bits, nothing allocated, resumed, as planned."""
 
 import contextlib
 import io
@@ -15,10 +15,14 @@ OPTIONS = {
     "PPO, together": {**ON_POLICY, "value_clip": 0.2, "entropy": 0.01, "activation": "tanh"},
     "PPO, normed": {**ON_POLICY, "activation": "gelu", "norm": "layer_norm"},
     "DQN": dict(hidden=(8,), batch_size=8, replay_capacity=100, warmup_steps=10, chunk=3, seed=0),
+    "StreamAC": dict(hidden=(8, 8), chunk=1, seed=0),
+    "StreamQ": dict(hidden=(8, 8), exploration_steps=30, chunk=1, seed=0),
 }
 OPTIONS["DQN, normed"] = {**OPTIONS["DQN"], "activation": "leaky_relu", "norm": "normalize"}
 CASES = pytest.mark.parametrize("case", OPTIONS)
-SOME = pytest.mark.parametrize("case", ("PPO", pytest.param("DQN", marks=pytest.mark.size("medium"))))
+SOME = pytest.mark.parametrize(
+    "case", ("PPO", "StreamAC", "StreamQ", pytest.param("DQN", marks=pytest.mark.size("medium")))
+)
 STEPS = 48
 
 

@@ -130,6 +130,15 @@ def contents(kernel, name, n, args, r):
         return [r.choice((0, r.getrandbits(32)))]
     if name == "hyper" and kernel.name == "sgd_delta":
         return [r.choice((0.1, 1e-3)), r.choice((0.9, 0))]
+    if name == "hyper" and "obgd" in kernel.name:
+        return [r.choice((1, 0.01)), r.choice((2, 3)), 0.99, 0.8]
+    if name == "lanes":
+        return [abs(x) for x in r.floats(n, r.choice((0.001, 1)))]
+    if name == "sparsity":
+        return [r.choice((0, 0.5, 0.9, 1))]
+    if name == "stats" and kernel.name == "scale_reward":
+        count = r.choice((0, 1, 2, 1000))
+        return [count, r.gauss(0, 1), *((r.gauss(0, 1), count * r.uniform(0.1, 3)) if count else (0, 0))]
     if name == "hyper":
         return [r.choice((1e-3, 3e-4)), 0.9, 0.999, r.choice((1e-7, 1e-8))]
     if name == "state" and "adam" in kernel.name:
@@ -195,6 +204,8 @@ def contents(kernel, name, n, args, r):
     if name == "head":
         per = 2 * args["act_size"]
         return [r.gauss(0, 1) if i % per < per // 2 else r.choice((r.uniform(-3, 2), -25, 2.5)) for i in range(n)]
+    if name == "action" and kernel.name == "taken_action":
+        return [r.choice((0, r.gauss(0, 1))) for _ in range(n)]  # those that are 0 become what was meant, in make()
     if name == "action" and kernel.name == "gaussian_head_backward":
         return [math.tanh(x) for x in r.floats(n)]
     if name == "action":
@@ -259,6 +270,9 @@ def make(name, r, **fixed):
         reference.forward(**wide)
         for key in ("out", "cache"):
             args[key] = array("f", np.asarray(wide[key], np.float32).tobytes())
+    if name == "taken_action":
+        for j, meant in enumerate(np.clip(args["raw"], -1, 1)):
+            args["action"][j] = args["action"][j] or meant * args["scaling"][j] + args["scaling"][args["act_size"] + j]
     if "old_log_prob" in args:
         args["old_log_prob"] = old_log_prob(name, args, r)
     absent = [arg.name for arg in kernel.args if getattr(arg, "optional", False) and arg.name not in fixed]

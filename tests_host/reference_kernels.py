@@ -713,6 +713,95 @@ def moments_restore(x, moments, out, width, row, rows):
     rows_of(out, width, row, rows)[...] = y
 
 
+# --- streaming algorithms ---
+
+
+def sparse_init(layout, params, sparsity, rng):
+    at = 0
+    for (kind, n, m, _), parts in zip(records(layout), split(layout, params), strict=True):
+        if kind != 1:
+            for k, part in enumerate(parts):
+                part[...] = 1 - k
+                at += n
+            continue
+        w, b = parts
+        words = np.array([block(rng, at + i) for i in range(n * m)], np.int64).reshape(n, m, 2)
+        zeros = min(int(np.ceil(np.float32(sparsity[0]) * np.float32(n))), n - 1)
+        for o in range(m):
+            left = zeros
+            for i in range(n):
+                chosen = int(words[i, o, 1]) * (n - i) >> 32 < left
+                w[i, o] = 0 if chosen else unit(words[i, o, 0]) / np.sqrt(n)
+                left -= chosen
+        b[:] = 0
+        at += n * m + m
+    advance(rng)
+
+
+def scale_reward(reward, coeffs, stats, scaled):
+    stats[1] = coeffs[0] * stats[1] + reward[0]
+    if stats[0] < 2**24:
+        stats[0] += 1
+        before = stats[2]
+        stats[2] += (stats[1] - before) / stats[0]
+        stats[3] += (stats[1] - before) * (stats[1] - stats[2])
+    variance = stats[3] / (stats[0] - 1) if stats[0] >= 2 else 1
+    scaled[0] = reward[0] / np.sqrt(variance + 1e-8)
+
+
+def softplus_std(s):
+    return np.maximum(np.logaddexp(0, s), 2.0**-20)
+
+
+def softplus_action(head, noise, scaling, raw, action, act_size):
+    raw[:act_size] = head[:act_size] + softplus_std(head[act_size : 2 * act_size]) * noise[:act_size]
+    action[:act_size] = to_environment(scaling, np.clip(raw[:act_size], -1, 1), act_size)
+
+
+def taken_action(action, raw, scaling, taken, act_size):
+    made = to_environment(scaling, np.clip(raw[:act_size], -1, 1), act_size)
+    half, middle = scaling[:act_size], scaling[act_size : 2 * act_size]
+    same = np.abs(action[:act_size] - made) <= 2.0**-20 * half
+    taken[:act_size] = np.where(same, raw[:act_size], (action[:act_size] - middle) / half)
+
+
+def softplus_delta(head, taken, delta, entropy, d_head, act_size):
+    mean, s = head[:act_size], head[act_size : 2 * act_size]
+    std = softplus_std(s)
+    off = taken[:act_size] - mean
+    d_std = off**2 / std**3 - 1 / std + np.sign(delta[0]) * entropy[0] / std
+    d_head[:act_size] = off / std**2
+    d_head[act_size : 2 * act_size] = d_std / (1 + np.exp(-s))
+
+
+def td_error(reward, value, next_value, coeffs, delta, terminated):
+    delta[0] = reward[0] + (0 if terminated else coeffs[0] * next_value[0]) - value[0]
+
+
+def q_error(reward, q, next_q, choice, coeffs, d_q, delta, n, terminated):
+    d_q[:n] = np.arange(n) == choice[0]
+    td_error(reward, q[choice[:1]], [max(next_q[:n])], coeffs, delta, terminated)
+    return int(np.argmax(q[:n]) == choice[0])
+
+
+def obgd_norm(trace, lanes, start, count):
+    for i in range(start, start + count):
+        lanes[i % 16] += abs(trace[i])
+
+
+def obgd_scale(lanes, delta, hyper, step):
+    rate, kappa, _, _ = hyper[:4]
+    overshoot = rate * kappa * max(abs(delta[0]), 1) * lanes[:16].sum()
+    step[0] = delta[0] * (rate / overshoot if overshoot > 1 else rate)
+    lanes[:16] = 0
+
+
+def obgd_step(params, trace, step, hyper, start, count):
+    here = slice(start, start + count)
+    params[here] += step[0] * trace[here]
+    trace[here] *= hyper[2] * hyper[3]
+
+
 # --- supervised learning ---
 
 

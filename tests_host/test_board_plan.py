@@ -104,6 +104,19 @@ def test_sizes_stand_for_an_environment():
     assert setup.plan().buffers == sum(len(bytes(getattr(agent, name))) for name, *_ in agent.declare())
 
 
+def test_streaming_takes_hidden_units_only():
+    for name, algorithm, env in (
+        ("stream_ac", picorl.StreamAC, Pendulum()),
+        ("stream_q", picorl.StreamQ, board_plan.Sizes(4, 2, discrete=True)),
+    ):
+        setup = board_plan.setup(boards.load("RPI_PICO"), name, hidden=(32, 32))
+        assert setup.plan().buffers == picorl.plan(algorithm, env, hidden=(32, 32)).buffers
+        assert setup.largest_replay(100_000) is None
+        result, said = shell(*f"--board RPI_PICO --algo {name} --hidden 32 32".split())
+        assert result.exit_code == 0 and "one transition at a time" in said and "fits:" in said
+        assert shell("--algo", name)[0].exit_code == 0
+
+
 def test_all_buffers_are_shown_when_asked():
     _, said = shell("--board", "RPI_PICO", "--all")
     assert "smaller buffers" not in said and "log_alpha" in said

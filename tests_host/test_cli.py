@@ -10,7 +10,7 @@ import pytest
 from typer.testing import CliRunner
 
 from picorl_host import cli, compare, runner, telemetry
-from picorl_host.bench import learning, pendulum
+from picorl_host.bench import learning, pendulum, streaming
 from picorl_host.bench.tasks import TASKS
 
 
@@ -233,6 +233,25 @@ def test_learning_benchmark_scores_and_fails_below_the_bars(tmp_path, monkeypatc
     scores = json.loads(out.read_text())["scores"]["td3"]
     assert len(scores) == 2 and scores[0] != scores[1]
     assert all(-1800 < score < -300 for score in scores)
+
+
+def test_streaming_benchmark_draws_and_fails_below_the_bars(tmp_path):
+    import typer
+
+    app = typer.Typer()
+    app.command()(streaming.main)
+    out = tmp_path / "streaming.json"
+    result = shell(app, "--seeds", 2, "--steps", 400, "--runtime", "cpython", "--out", out)
+    assert result.exit_code == 1, result.output
+    assert "missed: stream-ac, median" in result.output
+    found = json.loads(out.read_text())
+    assert found["stream-ac"]["bytes"] < found["sac"]["bytes"] / 5
+    for name in ("stream-ac", "sac", "stream-q-cartpole", "dqn-cartpole"):
+        assert len(found[name]["scores"]) == len(found[name]["curves"]) == 2
+        steps, returns = found[name]["curves"][0]
+        assert steps == list(range(20, 401, 20))
+        assert len(set(returns)) > 1 or name == "dqn-cartpole"  # which still warms up
+    assert out.with_suffix(".png").read_bytes().startswith(b"\x89PNG")
 
 
 def test_learning_benchmark_names_an_unknown_algorithm(tmp_path):

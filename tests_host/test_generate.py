@@ -207,7 +207,7 @@ def test_a_build_for_some_algorithms_has_the_layers_that_it_was_told_to_keep(tmp
 
 
 def test_unknown_algorithms_are_named(tmp_path):
-    choices = "sac, td3, ppo, dqn, supervised, mountain_car, acrobot, quadrotor, wrappers, norm, activations"
+    choices = "sac, td3, ppo, dqn, stream, supervised, mountain_car, acrobot, quadrotor, wrappers, norm, activations"
     with pytest.raises(SystemExit, match=f"algorithms: a2c, must be of {choices}"):
         generate.main(["--out", str(tmp_path / "none"), "--algorithms", "sac a2c"])
     assert not (tmp_path / "none").exists()
@@ -240,6 +240,13 @@ def test_every_algorithm_trains_with_the_kernels_that_the_table_says_it_needs(mo
                     list(model.fit(data, data))
                     model.predict(array("f", range(2)), targets[:1])
                     assert model.updates
+            monkeypatch.undo()
+            continue
+        if name == "stream":
+            for algorithm, env in ((picorl.StreamAC, Pendulum(seed=0)), (picorl.StreamQ, CartPole(seed=0))):
+                agent = algorithm(env, hidden=(4,))
+                list(picorl.train(agent, env, 40, evaluate_every=20, evaluate_episodes=1))
+                assert agent.updates == 40
             monkeypatch.undo()
             continue
         for make_env in (Pendulum, CartPole):

@@ -570,6 +570,101 @@ def test_sgd_delta(c, momentum):
     assert bytes(args["grad"]) == w["grad"].tobytes() and args["grad"][7] == 0
 
 
+def softplus(module, s):
+    """The policy's standard deviation, and the slope."""
+    t = exp(module, -np.abs(s))
+    w = F(1) + t
+    with np.errstate(divide="ignore", invalid="ignore"):
+        log1p = np.where(w > 1, log(module, w) * (t / (w - F(1))), t)
+    std = np.maximum(np.where(s >= 0, s, F(0)) + log1p, F(2**-20))
+    return std, np.where(s >= 0, F(1), t) / w
+
+
+@pytest.mark.parametrize("size", [1, 3, 18])
+def test_softplus_policy(c, size):
+    module, fma = c
+    args = make("softplus_action", Random(size), act_size=size)
+    args["head"][size:] = array("f", Random(size + 1).floats(size, 9))
+    w = single(args)
+    module.softplus_action(*args.values())
+    (mean, s), (half, middle) = w["head"].reshape(2, size), w["scaling"].reshape(2, size)
+    std, slope = softplus(module, s)
+    raw = fma(std, w["noise"], mean)
+    assert bytes(args["raw"]) == raw.tobytes()
+    action = fma(half, np.clip(raw, -1, 1), middle)
+    assert bytes(args["action"]) == action.tobytes()
+
+    other = np.where(np.arange(size) % 2, action, F(0.5) * half + middle)
+    taken = array("f", [0] * size)
+    module.taken_action(array("f", other.tobytes()), args["raw"], args["scaling"], taken, size)
+    same = np.abs(other - action) <= F(2**-20) * half
+    assert bytes(taken) == np.where(same, raw, (other - middle) / half).tobytes()
+
+    d_head, entropy = array("f", [0] * 2 * size), array("f", [0.01])
+    for delta in -2, 0, 3:
+        module.softplus_delta(args["head"], taken, array("f", [delta]), entropy, d_head, size)
+        z = (np.array(taken, F) - mean) / std
+        d_s = ((fma(z, z, F(-1)) + F(np.sign(delta)) * F(0.01)) / std) * slope
+        assert bytes(d_head) == np.concatenate((z / std, d_s)).tobytes()
+
+
+def test_errors_and_scaled_rewards(c):
+    module, fma = c
+    stats, scaled = array("f", [0] * 4), array("f", [0])
+    gamma, tiny = F(0.99), F(1e-8)
+    count, total, mean, squares = (F(0) for _ in range(4))
+    for reward in Random(1).floats(50, 3):
+        module.scale_reward(array("f", [reward]), array("f", [gamma]), stats, scaled)
+        reward = F(reward)
+        total, count = fma(gamma, total, reward), count + F(1)
+        d = total - mean
+        mean = fma(d, F(1) / count, mean)
+        squares = fma(d, total - mean, squares)
+        variance = squares / (count - F(1)) if count > 1 else F(1)
+        assert bytes(stats) == np.array([count, total, mean, squares], F).tobytes()
+        assert scaled[0] == reward / np.sqrt(variance + tiny)
+    for terminated in (0, 1):
+        args = make("q_error", Random(terminated), n=17, terminated=terminated)
+        w = single(args)
+        greedy = module.q_error(*args.values())
+        chosen = args["choice"][0]
+        target = w["reward"][0] if terminated else fma(w["coeffs"][0], w["next_q"].max(), w["reward"][0])
+        assert args["delta"][0] == target - w["q"][chosen] and greedy == (w["q"].argmax() == chosen)
+        delta, value = array("f", [0]), array("f", [w["q"][chosen]])
+        module.td_error(
+            args["reward"], value, array("f", [w["next_q"].max()]), args["coeffs"], delta, terminated
+        )  # fmt: skip
+        assert delta == args["delta"]
+
+
+@pytest.mark.parametrize("delta", [0.3, -7])
+@pytest.mark.parametrize("size", [0.001, 1])
+def test_obgd(c, delta, size):
+    module, fma = c
+    args = make("obgd_step", Random(3), start=3, count=101)
+    args["trace"] = array("f", Random(4).floats(104, size))
+    args["trace"][7], args["params"][8], args["trace"][8] = 1.2e-38, 1e-39, 0
+    w = single(args)
+    lanes = array("f", [0] * 16)
+    for start, count in ((3, 5), (8, 90), (98, 6)):
+        module.obgd_norm(args["trace"], lanes, start, count)
+    wanted = np.zeros(16, F)
+    for i in range(3, 104):
+        wanted[i % 16] += abs(w["trace"][i])
+    assert bytes(lanes) == wanted.tobytes()
+    module.obgd_scale(lanes, array("f", [delta]), args["hyper"], args["step"])
+    for half in (8, 4, 2, 1):
+        wanted[:half] += wanted[half : 2 * half]
+    rate, kappa, gamma, decay = w["hyper"]
+    bound = ((rate * kappa) * max(F(abs(delta)), F(1))) * wanted[0]
+    step = (rate / bound if bound > 1 else rate) * F(delta)
+    assert args["step"][0] == step and not any(lanes)
+    module.obgd_step(*args.values())
+    assert bytes(args["params"][3:]) == flush(fma(step, w["trace"][3:], w["params"][3:])).tobytes()
+    assert bytes(args["trace"][3:]) == flush((gamma * decay) * w["trace"][3:]).tobytes()
+    assert args["trace"][7] == 0 and args["params"][8] == 0
+
+
 @pytest.mark.parametrize("clipped", [False, True])
 def test_value_delta(c, clipped):
     module, _ = c

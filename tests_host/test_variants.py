@@ -161,6 +161,7 @@ def assert_same_network(scalars, layout, numbers, rows):
     out = numbers.floats(row + rows, n_out)
     cache = numbers.floats(rows * n_hidden)
     assert_same_bits(scalars, "init_params", [layout, params, numbers.rng()])
+    assert_same_bits(scalars, "sparse_init", [layout, params, np.array([0.9], np.float32), numbers.rng()])
     assert_same_bits(scalars, "forward", [layout, params, x, out, cache, row, rows])
 
     _picorl.forward(layout, params, x, out, cache, row, rows)
@@ -348,6 +349,45 @@ def test_on_policy_kernels_are_the_same_at_every_width(scalars, size, rows):
     for before in value + 0.3 * old, None:
         args = [value, target, before, clip, numbers.floats(n), numbers.floats(1), row, rows, batch]
         assert_same_bits(scalars, "value_delta", args)
+
+
+@pytest.mark.parametrize("size", [1, 2, 3, 17])
+@pytest.mark.parametrize("seed", range(3))
+def test_streaming_kernels_are_the_same_at_every_width(scalars, size, seed):
+    numbers = Numbers(100 * size + seed)
+    one = numbers.floats(1)
+    entropy, coeffs = np.array([0.01], np.float32), np.array([0.99], np.float32)
+    stats = np.zeros(4, np.float32)
+    for _ in range(20):
+        assert_same_bits(scalars, "scale_reward", [numbers.floats(1), coeffs, stats, one.copy()])
+        _picorl.scale_reward(numbers.floats(1), coeffs, stats, one.copy())
+    head, scaling, raw = numbers.floats(2 * size, scale=3), numbers.positive(2 * size), numbers.floats(size)
+    head[size::2] *= 10
+    args = [head, numbers.floats(size), scaling, raw, numbers.floats(size), size]
+    assert_same_bits(scalars, "softplus_action", args)
+    _picorl.softplus_action(*args)
+    for taken in args[4], numbers.floats(size):
+        assert_same_bits(scalars, "taken_action", [taken, raw, scaling, numbers.floats(size), size])
+    for delta in -one, 0 * one, one:
+        assert_same_bits(scalars, "softplus_delta", [head, raw, delta, entropy, numbers.floats(2 * size), size])
+    for terminated in 0, 1:
+        values = [numbers.floats(1) for _ in range(3)]
+        assert_same_bits(scalars, "td_error", [*values, coeffs, one.copy(), terminated])
+        q, choice = numbers.floats(size), np.array([size // 2], np.int32)
+        args = [values[0], q, numbers.floats(size), choice, coeffs, raw.copy(), one.copy(), size, terminated]
+        assert_same_bits(scalars, "q_error", args)
+
+
+@pytest.mark.parametrize("count", [0, 1, 15, 16, 17, 64, 1000])
+@pytest.mark.parametrize("start", [0, 1, 16, 31])
+def test_obgd_is_the_same_at_every_width(scalars, count, start):
+    numbers = Numbers(count + start)
+    trace, lanes = numbers.floats(start + count), numbers.positive(16)
+    trace[::7] *= np.float32(1e-38)
+    hyper, step = np.array([1, 2, 0.99, 0.8], np.float32), numbers.floats(1)
+    assert_same_bits(scalars, "obgd_norm", [trace, lanes, start, count])
+    assert_same_bits(scalars, "obgd_scale", [lanes, numbers.floats(1, scale=2), hyper, step])
+    assert_same_bits(scalars, "obgd_step", [numbers.floats(start + count), trace, step, hyper, start, count])
 
 
 @pytest.mark.parametrize("envs", [1, 2, 5, 16, 19])

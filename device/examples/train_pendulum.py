@@ -1,11 +1,11 @@
-"""Train SAC or TD3 on Pendulum: the same program on a board, under MicroPython on the desktop and under CPython.
+"""Train SAC, TD3 or Stream AC on Pendulum: the same program on a board, under MicroPython on the desktop and under CPython.
 
     mpremote run train_pendulum.py
     micropython train_pendulum.py '{"algo": "td3", "seed": 1}'
     python train_pendulum.py '{"save": "pendulum.safetensors"}'
 
 It prints one JSON object a line; `picorl train` runs it and draws what it prints.
-The defaults want about 1 MB of memory; "agent" takes other arguments of SAC and TD3, for example
+The defaults want about 1 MB of memory; "agent" takes other arguments of the algorithm, for example
 {"agent": {"hidden": [32, 32], "batch_size": 32, "replay_capacity": 1000}} for a small board.
 """
 
@@ -37,7 +37,8 @@ if config["variant"]:
 
 seed = config["seed"]
 env = Pendulum(seed=seed)
-agent = {"sac": picorl.SAC, "td3": picorl.TD3}[config["algo"]](env, seed=seed, **config["agent"])
+algorithm = {"sac": "SAC", "td3": "TD3", "stream_ac": "StreamAC"}[config["algo"]]
+agent = getattr(picorl, algorithm)(env, seed=seed, **config["agent"])
 picorl.report(
     "start",
     python=sys.implementation.name + " " + ".".join([str(part) for part in sys.implementation.version[:3]]),

@@ -13,6 +13,8 @@ _HOMES = {
     "Policy": "policy",
     "Regressor": "supervised",
     "SAC": "sac",
+    "StreamAC": "stream_ac",
+    "StreamQ": "stream_q",
     "TD3": "td3",
     "Telemetry": "telemetry",
     "Watch": "control",

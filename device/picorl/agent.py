@@ -47,7 +47,9 @@ def seed_of(seed):
 def bounds_of(env, who):
     """Check that actions of env are continuous, within bounds that can be scaled to; how many actions there are."""
     if hasattr(env, "n_actions"):
-        raise ValueError("%s: env has n_actions, must have continuous actions (DQN and PPO take discrete ones)" % who)
+        raise ValueError(
+            "%s: env has n_actions, must have continuous actions (StreamQ, DQN and PPO take discrete ones)" % who
+        )
     for low, high in zip(env.action_low, env.action_high):
         if not -1e30 < low < high < 1e30:
             raise ValueError("env: action bounds are %s to %s, must be finite and ascending" % (low, high))
@@ -59,7 +61,7 @@ class Agent:
 
     PARAMS  names of the buffers that are learned, in the order of `crc`
     GRADS   names of those that an unfinished update leaves dirty
-    HEAD    what the actor's output means to a Policy: gaussian, deterministic, categorical or regression
+    HEAD    what the actor's output means to a Policy: gaussian, deterministic, normal, categorical or regression
     """
 
     critic_layout = None

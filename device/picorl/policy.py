@@ -4,14 +4,14 @@ from array import array
 
 from . import checkpoint, kernels, memory, network
 
-_HEADS = ("gaussian", "deterministic", "categorical", "regression")
+_HEADS = ("gaussian", "deterministic", "normal", "categorical", "regression")
 
 
 class Policy:
     """The policy of a checkpoint, ready to act; `load` makes one.
 
-    head is gaussian (mean and log deviation, squashed), deterministic (the action), categorical (logits of choices) or regression (numbers
-    in units of the deviation that training has seen); normalises tells that observations are scaled by theirs.
+    head is gaussian (mean and log deviation, squashed), deterministic (the action), normal (mean and deviation,
+    clipped), categorical (logits of choices) or regression (numbers in units of the deviation that training has seen); normalises tells that observations are scaled by theirs.
     """
 
     def __init__(self, layout, head, normalises=False):
@@ -22,7 +22,9 @@ class Policy:
         self.obs_size = layout[1]
         self._head_size = layout[-2]
         self.discrete = head == "categorical"
-        self.act_size = 1 if self.discrete else self._head_size // 2 if head == "gaussian" else self._head_size
+        self.act_size = (
+            1 if self.discrete else self._head_size // 2 if head in ("gaussian", "normal") else self._head_size
+        )
         self.params = memory.zeros("f", network.n_params(layout))
         restores = head == "regression"
         self.scaling = None if self.discrete or restores else memory.zeros("f", 2 * self.act_size)

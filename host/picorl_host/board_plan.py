@@ -14,7 +14,16 @@ from . import boards
 from .estimate import estimate
 from .runner import Problem
 
-ALGORITHMS = {"sac": picorl.SAC, "td3": picorl.TD3, "ppo": picorl.PPO, "dqn": picorl.DQN}
+ALGORITHMS = {
+    "sac": picorl.SAC,
+    "td3": picorl.TD3,
+    "ppo": picorl.PPO,
+    "dqn": picorl.DQN,
+    "stream_ac": picorl.StreamAC,
+    "stream_q": picorl.StreamQ,
+}
+STREAMING = ("stream_ac", "stream_q")
+DISCRETE = ("dqn", "stream_q")
 
 # What a board without a training section in its board.toml is planned for.
 DEFAULTS = {"algorithm": "sac", "hidden": [64, 64], "batch_size": 100, "replay_capacity": 10_000, "steps": 10_000}
@@ -65,11 +74,11 @@ class Setup:
         return largest_replay(ALGORITHMS[self.algorithm], self.env, heap, self.arena, **options)
 
     def __str__(self):
+        name = f"{ALGORITHMS[self.algorithm].__name__}, hidden {self.hidden()}"
+        if self.algorithm in STREAMING:
+            return f"{name}, one transition at a time"
         chunk = self.options["chunk"]
-        return (
-            f"{self.algorithm.upper()}, hidden {self.hidden()}, batch {self.options['batch_size']}"
-            f"{f' in chunks of {chunk}' if chunk else ''}, {self.experience()}"
-        )
+        return f"{name}, batch {self.options['batch_size']}{f' in chunks of {chunk}' if chunk else ''}, {self.experience()}"
 
     def experience(self):
         """Where it learns from."""
@@ -96,12 +105,14 @@ def setup(
     rollout = rollout or ROLLOUT
     given = DEFAULTS | (board.get("training", {}) if board else {})
     algorithm = algorithm or given["algorithm"]
-    if algorithm == "dqn":
+    if algorithm in DISCRETE:
         env = Sizes(obs or 4, actions or 2, discrete=True)
     else:
         env = Pendulum() if obs is None and actions is None else Sizes(obs or 3, actions or 1)
     options = {"hidden": tuple(hidden or given["hidden"]), "chunk": chunk or given.get("chunk")}
-    if algorithm == "ppo":
+    if algorithm in STREAMING:
+        pass  # what the others learn from, these do not keep
+    elif algorithm == "ppo":
         # A batch of the same size, or as near as divides the rollout.
         options["rollout_steps"] = rollout
         options["batch_size"] = batch or 2 ** round(math.log2(min(given["batch_size"], rollout)))
@@ -174,8 +185,8 @@ def all_boards(**choices):
         heap = board.data["heap"]
         times = estimate(plan, board.data["mcu"], board.get("clock_mhz"))
         told = (times.act, times.update, times.training(chosen.steps, WARMUP)) if times else ()
-        rows = chosen.options.get("replay_capacity", chosen.options.get("rollout_steps"))
-        numbers = (chosen.hidden(), str(chosen.options["batch_size"]), str(rows))
+        rows = chosen.options.get("replay_capacity", chosen.options.get("rollout_steps", 1))
+        numbers = (chosen.hidden(), str(chosen.options.get("batch_size", 1)), str(rows))
         largest = chosen.largest_replay(heap)
         fit = (f"{plan.heap / heap:.0%}", "" if largest is None else str(largest))
         table.add_row(name, *numbers, *fit, *map(duration, told), style=None if plan.heap <= heap else "red")

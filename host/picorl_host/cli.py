@@ -23,6 +23,7 @@ console = Console()
 class Algo(str, enum.Enum):
     sac = "sac"
     td3 = "td3"
+    stream_ac = "stream_ac"
 
 
 class Planned(str, enum.Enum):
@@ -30,6 +31,8 @@ class Planned(str, enum.Enum):
     td3 = "td3"
     ppo = "ppo"
     dqn = "dqn"
+    stream_ac = "stream_ac"
+    stream_q = "stream_q"
 
 
 class Runtime(str, enum.Enum):
@@ -86,7 +89,7 @@ def train(
             | {"save": str(out / f"pendulum-{each.name.lower()}.safetensors"), "variant": variants.get(each.name)}
             for each in chosen
         ]
-        title = f"{config['algo'].upper()} on Pendulum"
+        title = f"{board_plan.ALGORITHMS[config['algo']].__name__} on Pendulum"
         console.print(f"{title}, {config['steps']} steps, seed {seed}")
         runs, curves = training.watch(chosen, configs, console)
     plots.picture(curves, out / "pendulum.png", f"{title}, seed {seed}")
@@ -157,7 +160,9 @@ def plan(
     chunk: Annotated[int | None, typer.Option(min=1, help="Rows of a batch in one piece of work().")] = None,
     steps: Annotated[int | None, typer.Option(min=1, help="Environment steps of the training.")] = None,
     obs: Annotated[int | None, typer.Option(min=1, help="Numbers in an observation; default: Pendulum's.")] = None,
-    actions: Annotated[int | None, typer.Option(min=1, help="Numbers in an action; of choices for DQN.")] = None,
+    actions: Annotated[
+        int | None, typer.Option(min=1, help="Numbers in an action; of choices for DQN and Stream Q.")
+    ] = None,
     everything: Annotated[bool, typer.Option("--all", help="Every buffer, the small ones too.")] = False,
 ):
     """Memory and time that an agent will take on a board, before anything is on it. Defaults are the board's own."""

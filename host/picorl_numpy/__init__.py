@@ -54,6 +54,18 @@ from .optimizer import (
 from .quadrotor import quadrotor_reset, quadrotor_step
 from .replay import replay_begin, replay_gather, replay_observe, replay_sample
 from .statistics import moments_apply, moments_restore, moments_update, standardise
+from .streaming import (
+    obgd_norm,
+    obgd_scale,
+    obgd_step,
+    q_error,
+    scale_reward,
+    softplus_action,
+    softplus_delta,
+    sparse_init,
+    taken_action,
+    td_error,
+)
 from .supervised import cross_entropy_delta, huber_delta
 from .telemetry import telemetry_line
 from .threefry import coloured_normal, normal, uniform

@@ -202,6 +202,12 @@ PICORL_UNUSED static int picorl_check_choice_delta(picorl_error *error, const fl
     return picorl_check_columns(error, "column + 1", "width", column, 1, width);
 }
 
+PICORL_UNUSED static int picorl_check_q_error(picorl_error *error, const float *reward, const float *q,
+    const float *next_q, const int32_t *choice, const float *coeffs, float *d_q, float *delta, uint32_t n,
+    uint32_t terminated) {
+    return picorl_check_below(error, "choice", choice, 0, 1, n);
+}
+
 PICORL_UNUSED static int picorl_check_gaussian_head_backward(picorl_error *error, const float *head, const float *noise,
     const float *action, uint32_t width, uint32_t column, const float *d_x1, const float *d_x2, const float *coeffs,
     float *d_head, uint32_t act_size, uint32_t row, uint32_t rows, uint32_t batch) {

@@ -39,6 +39,7 @@
 #include "q_learning.inc.h"
 #include "supervised.inc.h"
 #include "statistics.inc.h"
+#include "streaming.inc.h"
 #include "gather.inc.h"
 #include "pendulum.inc.h"
 #include "cartpole.inc.h"

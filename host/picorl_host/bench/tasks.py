@@ -84,5 +84,15 @@ TASKS = {
         (("8 of 10", all_but_a_fifth, 90.0),),
         {"noise_correlation": 0.95, "replay_capacity": 30_000},
         evaluate_every=2_000,
+    # With the hyper-parameters of the paper; the final policy is scored.
+    "stream-ac": Task(
+        "StreamAC",
+        "Pendulum",
+        300_000,
+        (("median", statistics.median, -250.0), ("8 of 10", all_but_a_fifth, -400.0)),
+        {"keep_best": False},
+    ),
+    "stream-q-cartpole": Task(
+        "StreamQ", "CartPole", 300_000, (("median", statistics.median, 400.0),), {"keep_best": False}
     ),
 }

@@ -1,4 +1,4 @@
-"""What the benchmarks run under MicroPython and CPython: train, timed, without evaluation unless the best policy is wanted; then score.
+"""What the benchmarks run under MicroPython and CPython: train, timed, without evaluation unless the best policy or a curve is wanted; then score.
 
 Pendulum's score is the mean return over episodes from the angles and velocities of the CSV file "starts", others' that of 100 episodes.
 """
@@ -50,15 +50,19 @@ seed = config["seed"]
 kind = config.get("env") or "Pendulum"
 one = getattr(envs, kind)(seed=seed)
 env = getattr(envs, "Vector" + kind)(config["n_envs"], seed=seed) if config.get("n_envs") else one
-agent = getattr(picorl, config["algo"].upper())(env, seed=seed, **config.get("options", {}))
+agent = getattr(picorl, {"sac": "SAC", "td3": "TD3"}.get(config["algo"], config["algo"]))(
+    env, seed=seed, **config.get("options", {})
+)
 report("start", kernels=picorl.kernels.name)
 every = config.get("evaluate_every")
 begin = cpu_time()
-for _ in picorl.train(agent, env, config["steps"], every or config["steps"], 20 if every else 0):
-    pass
+curve = config.get("curve")
+for record in picorl.train(agent, env, config["steps"], every or config["steps"], 20 if every else 0):
+    if curve:
+        report("progress", **record)
 report("trained", cpu=cpu_time() - begin, crc=agent.crc())
 if config.get("score"):
-    if every:
+    if every and not curve:
         agent.use_best()
     on_starts = kind == "Pendulum"
     report(
