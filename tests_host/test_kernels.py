@@ -55,6 +55,7 @@ def check(backend, name, args, r, rtol=RTOL):
         "uniform": ("out",),
         "replay_gather": ("obs", "obs_action", "next_obs", "reward"),
         "gather_rows": ("dst",),
+        "replay_gather_sequences": ("x", "action", "reward", "keep"),
     }
     compare(name, args, wide, before, rtol, exact.get(name, ()))
 

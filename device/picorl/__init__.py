@@ -10,6 +10,7 @@ _HOMES = {
     "DQN": "dqn",
     "PPO": "ppo",
     "Policy": "policy",
+    "RecurrentSAC": "recurrent_sac",
     "Regressor": "supervised",
     "SAC": "sac",
     "TD3": "td3",

@@ -152,6 +152,9 @@ class Agent:
             grad = getattr(self, name)
             self._kernels.fill(grad, self.zero, 0, len(grad))
 
+    def reset(self):
+        """Tell predict() that an episode begins: for policies with a memory."""
+
     # --- policies and checkpoints -----------------------------------------------------------------------------------
 
     def _kept(self):

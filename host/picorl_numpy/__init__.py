@@ -48,6 +48,7 @@ from .optimizer import (
     scale,
     sgd_delta,
 )
+from .recurrent import gru_cell, gru_cell_backward, replay_gather_sequences, weigh_rows
 from .replay import replay_begin, replay_gather, replay_observe, replay_sample
 from .statistics import moments_apply, moments_restore, moments_update, standardise
 from .supervised import cross_entropy_delta, huber_delta

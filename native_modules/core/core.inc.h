@@ -28,6 +28,8 @@
 #include "dense.inc.h"
 #include "optimizer.inc.h"
 #include "replay.inc.h"
+#include "sequences.inc.h"
+#include "gru.inc.h"
 #include "heads.inc.h"
 #include "losses.inc.h"
 #include "choices.inc.h"

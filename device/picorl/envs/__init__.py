@@ -15,6 +15,7 @@ from .. import lazy
 _HOMES = {
     "CartPole": "cartpole",
     "Pendulum": "pendulum",
+    "PendulumWithoutVelocity": "pendulum_without_velocity",
     "VectorCartPole": "vector",
     "VectorPendulum": "vector",
 }

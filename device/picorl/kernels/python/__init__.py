@@ -42,6 +42,8 @@ _HOMES = {
     "gaussian_head": "actor_critic",
     "gaussian_head_backward": "actor_critic",
     "gaussian_log_prob": "on_policy",
+    "gru_cell": "recurrent",
+    "gru_cell_backward": "recurrent",
     "huber_delta": "supervised",
     "init_params": "networks",
     "linear_schedule": "optimizer",
@@ -63,6 +65,7 @@ _HOMES = {
     "ppo_gaussian_delta": "on_policy",
     "replay_begin": "replay",
     "replay_gather": "replay",
+    "replay_gather_sequences": "recurrent",
     "replay_observe": "replay",
     "replay_sample": "replay",
     "scale": "optimizer",
@@ -76,6 +79,7 @@ _HOMES = {
     "uniform": "threefry",
     "uniform_action": "acting",
     "value_delta": "on_policy",
+    "weigh_rows": "recurrent",
 }
 __getattr__ = lazy.loader(__name__, _HOMES)
 
