@@ -6,8 +6,9 @@ IDENTITY = 0
 RELU = 1
 TANH = 2
 
+RECORD = 4  # numbers of a layer in a layout
+
 _DENSE = 1
-_RECORD = 4
 
 
 def mlp(sizes, hidden_activation=RELU, output_activation=IDENTITY):
@@ -21,7 +22,7 @@ def mlp(sizes, hidden_activation=RELU, output_activation=IDENTITY):
 
 def layers(layout):
     """The (inputs, outputs) of each layer of a layout."""
-    return [(layout[i + 1], layout[i + 2]) for i in range(0, len(layout), _RECORD)]
+    return [(layout[i + 1], layout[i + 2]) for i in range(0, len(layout), RECORD)]
 
 
 def n_params(layout):

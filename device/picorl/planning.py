@@ -51,7 +51,7 @@ class Plan:
         self.parts = sorted(sized, key=lambda one: -one[1])
         self.buffers = sum(nbytes for _, nbytes in sized)
         rounding = sum(_blocks(nbytes) - nbytes for _, nbytes in sized)
-        self.objects = _AGENT + _BLOCK * len(sized) + rounding + _SPAN * agent.count_spans()
+        self.objects = _AGENT + agent.extra_objects() + _BLOCK * len(sized) + rounding + _SPAN * agent.count_spans()
         self.largest = self.parts[0][1]
         self.batch_size = agent.batch_size
         self.arena = _fitting(declared, arena)
@@ -59,7 +59,7 @@ class Plan:
         self.params = sum(network.n_params(one) for one in agent.learned())
         self.act_macs = network.macs(agent.actor_layout)
         self.update_macs = agent.update_macs()
-        self.backward_macs = max([network.macs(one) + network.inner_macs(one) for one in agent.learned()])
+        self.backward_macs = agent.backward_macs()
         self.update_every = agent.update_every()
         self.optimiser_steps = agent.optimiser_steps()
 

@@ -12,7 +12,7 @@ def all_but_a_tenth(scores):
 
 @dataclass(frozen=True)
 class Task:
-    """An algorithm on an environment; bars are (name, statistic of the seeds' scores, what it must reach).
+    """An algorithm on an environment; bars are (name, statistic of the seeds' scores, what it must reach; None: only shown).
 
     Scores on Pendulum are means over the committed starts, on CartPole over 100 episodes. n_envs: so many are stepped together. With
     evaluate_every the best policy of the evaluations is scored, without the last one.
@@ -21,7 +21,7 @@ class Task:
     algo: str
     env: str
     steps: int
-    bars: tuple[tuple[str, Callable, float], ...]
+    bars: tuple[tuple[str, Callable, float | None], ...]
     options: dict = field(default_factory=dict)
     n_envs: int | None = None
     evaluate_every: int | None = None
@@ -32,6 +32,8 @@ def _median_and_worst(median, worst):
 
 
 _BALANCED = (("9 of 10", all_but_a_tenth, 475.0),)
+
+_MEMORY = {}
 
 # SAC and TD3 with picorl's defaults (hidden 64 x 64, batch 100). PPO on Pendulum in RLtools' setting.
 TASKS = {
@@ -70,5 +72,10 @@ TASKS = {
         n_envs=4,
         evaluate_every=15_000,
     ),
+    # One observation does not tell the velocity: an agent with a memory, and one without.
+    "recurrent-sac": Task(
+        "RecurrentSAC", "PendulumWithoutVelocity", 20_000, (("median", statistics.median, -300.0),), _MEMORY
+    ),
+    "sac-without-velocity": Task("SAC", "PendulumWithoutVelocity", 20_000, (("median", statistics.median, None),)),
     "dqn-cartpole": Task("DQN", "CartPole", 100_000, _BALANCED, evaluate_every=2_500),
 }

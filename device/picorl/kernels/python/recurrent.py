@@ -41,7 +41,8 @@ def replay_gather_sequences(
     checks.need(kernel, "reward", reward, total)
     checks.need(kernel, "keep", keep, total)
     checks.need(kernel, "weight", weight, total)
-    checks.fits(kernel, "0", 0, "steps", steps, "capacity", capacity)
+    if steps > capacity:
+        raise ValueError("%s: steps is %d, must be at most %d (capacity)" % (kernel, steps, capacity))
     checks.within(kernel, "indices", indices, 0, count, capacity)
     learned = s = at = wide = 0
     for k in range(count):
@@ -99,7 +100,8 @@ def _step(kernel, keep, gates, previous, candidate, units, width, steps, step, r
 
 
 def _within(kernel, units, width, steps, step):
-    checks.fits(kernel, "0", 0, "units", units, "width", width)
+    if units > width:
+        raise ValueError("%s: units is %d, must be at most %d (width)" % (kernel, units, width))
     checks.fits(kernel, "step", step, "1", 1, "steps", steps)
 
 
