@@ -1,4 +1,4 @@
-"""Runs on a target and on the desktop: PPO, DQN and supervised learning in small; prints what the test compares.
+"""Runs on a target and on the desktop: PPO, DQN, recurrent SAC and supervised learning in small; prints what the test compares.
 
 The host puts `CASE = {...}` before this text: which case, what to do and its arguments.
 """
@@ -13,6 +13,7 @@ CASES = {
     "PPO, discrete": lambda options: (picorl.PPO, envs.CartPole(0), options),
     "PPO, together": lambda options: (picorl.PPO, envs.VectorPendulum(3, 0, 20), options),
     "DQN": lambda options: (picorl.DQN, envs.CartPole(0), options),
+    "RecurrentSAC": lambda options: (picorl.RecurrentSAC, envs.PendulumWithoutVelocity(0, 20), options),
 }
 
 
@@ -96,7 +97,7 @@ def allocations(steps):
 
     agent, env = make()
     run(agent, env, steps)
-    action = agent.new_action() if hasattr(agent, "new_action") else array("i", (0,))
+    action = agent.new_action() if hasattr(agent, "new_action") else array("i" if hasattr(env, "n_actions") else "f", (0,))
     act, step, work = agent.act, env.step, agent.work
     for control in (False, True):
         micropython.heap_lock()

@@ -1,4 +1,4 @@
-"""PPO, DQN and supervised learning on the targets: the desktop's bits, nothing allocated, resumed, as planned."""
+"""PPO, DQN, recurrent SAC and supervised learning on the targets: the desktop's bits, nothing allocated, resumed, as planned."""
 
 import contextlib
 import io
@@ -14,9 +14,12 @@ OPTIONS = {
     "PPO, discrete": {**ON_POLICY, "max_kl": 0.05, "anneal_steps": 1000, "normalise_obs": True},
     "PPO, together": {**ON_POLICY, "value_clip": 0.2, "entropy": 0.01, "activation": "tanh"},
     "DQN": dict(hidden=(8,), batch_size=8, replay_capacity=100, warmup_steps=10, chunk=3, seed=0),
+    "RecurrentSAC": dict(
+        units=5, hidden=(4,), length=9, burn_in=2, batch_size=4, replay_capacity=60, warmup_steps=10, chunk=3, seed=0
+    ),
 }
 CASES = pytest.mark.parametrize("case", OPTIONS)
-SOME = pytest.mark.parametrize("case", ("PPO", pytest.param("DQN", marks=pytest.mark.size("medium"))))
+SOME = pytest.mark.parametrize("case", ("PPO", *(pytest.param(one, marks=pytest.mark.size("medium")) for one in ("DQN", "RecurrentSAC"))))
 STEPS = 48
 
 

@@ -69,7 +69,12 @@ class Episode:
 
     def see(self, params, obs, first=0):
         """Take in obs[first : first + obs_size] and the action before it, with the first parts of `views`."""
-        k, units, gates, hidden, state = self._kernels, self._units, self._gates, self._layer, self.state
+        # One by one: a wide tuple of names would be made on the heap.
+        k = self._kernels
+        units = self._units
+        gates = self._gates
+        hidden = self._layer
+        state = self.state
         k.copy(obs, first, self.x, 0, self._obs_size)
         k.forward(self._input, params[0], self.x, gates, gates, 0, 1)
         k.forward(self._hidden, params[1], state, hidden, hidden, 0, 1)
@@ -119,7 +124,8 @@ class Sequences:
 
     def take_in(self, params, x, row, rows):
         """The input's layer over sequences [row, row + rows) of x (batch, steps, inputs), for all steps at once; states start at 0."""
-        k, inputs = self._kernels, self._inputs
+        k = self._kernels
+        inputs = self._inputs
         rows_of_x = rows * self._steps
         k.copy(x, row * self._steps * inputs, self._x, 0, rows_of_x * inputs)
         k.forward(self._input, params[0], self._x, self._gates, self._gates, 0, rows_of_x)
@@ -127,19 +133,39 @@ class Sequences:
 
     def forward(self, params, out, width, row, rows, first, count):
         """Steps [first, first + count): the states go to the first columns of out (batch, steps, width)."""
-        forward, cell, steps, units = self._kernels.forward, self._kernels.gru_cell, self._steps, self._units
-        layout, weights, layer, state = self._hidden, params[1], self._layer, self._state
-        keep, gates, previous, candidate = self._keep, self._gates, self._previous, self._candidate
+        forward = self._kernels.forward
+        cell = self._kernels.gru_cell
+        steps = self._steps
+        units = self._units
+        layout = self._hidden
+        weights = params[1]
+        layer = self._layer
+        state = self._state
+        keep = self._keep
+        gates = self._gates
+        previous = self._previous
+        candidate = self._candidate
         for step in range(first, first + count):
             forward(layout, weights, state, layer, layer, 0, rows)
             cell(keep, gates, layer, state, previous, candidate, out, units, width, steps, step, row, rows)
 
     def backward(self, params, d_out1, d_out2, width, row, rows, first, count):
         """Steps first + count - 1 down to first; d_out1 + d_out2 (rows, steps, width): the gradient at the states in their first columns."""
-        backward, cell, steps, units = self._kernels.backward, self._kernels.gru_cell_backward, self._steps, self._units
-        layout, weights, layer, through = self._hidden, params[1], self._layer, self._d_through
-        keep, gates, previous, candidate = self._keep, self._gates, self._previous, self._candidate
-        d_state, deltas, state = self._d_state, self._deltas, self._state
+        backward = self._kernels.backward
+        cell = self._kernels.gru_cell_backward
+        steps = self._steps
+        units = self._units
+        layout = self._hidden
+        weights = params[1]
+        layer = self._layer
+        through = self._d_through
+        keep = self._keep
+        gates = self._gates
+        previous = self._previous
+        candidate = self._candidate
+        d_state = self._d_state
+        deltas = self._deltas
+        state = self._state
         for step in range(first + count - 1, first - 1, -1):
             cell(
                 keep, gates, previous, candidate, d_out1, d_out2, d_state, through, layer, deltas,

@@ -104,7 +104,8 @@ class Recurrent(OffPolicy):
     def predict(self, obs, action):
         """Write the deterministic action for obs, which follows on what predict has seen since reset()."""
         k = self._kernels
-        episode, head = self._predicted, self.act_head
+        episode = self._predicted
+        head = self.act_head
         episode.see(self._actor_parts, obs)
         k.forward(self.head_layout, self._actor_parts[2], self.predict_state, head, self.act_cache, 0, 1)
         k.gaussian_action(head, None, self.predict_scaling, episode.previous_action, self.act_size)
