@@ -308,6 +308,37 @@ def test_plans_are_exact(options):
     assert planned.params == len(agent.actor) + len(agent.critic)
 
 
+class Counting:
+    """Kernels that count multiply-adds of networks."""
+
+    def __init__(self, real):
+        self.real, self.macs = real, 0
+
+    def __getattr__(self, name):
+        return getattr(self.real, name)
+
+    def forward(self, layout, *rest):
+        self.macs += rest[-1] * network.macs(layout)
+        self.real.forward(layout, *rest)
+
+    def backward(self, layout, params, x, out, cache, d_out, grad, d_x, row, rows):
+        first = layout[1] * layout[2]
+        wanted = (grad is not None) * network.macs(layout) + network.inner_macs(layout) + (d_x is not None) * first
+        self.macs += rows * wanted
+        self.real.backward(layout, params, x, out, cache, d_out, grad, d_x, row, rows)
+
+
+@pytest.mark.parametrize("options", [{}, dict(units=3, hidden=(8, 5), chunk=2, length=7)])
+def test_the_work_of_an_update_is_what_was_planned(options, monkeypatch):
+    counting = Counting(picorl.kernels.backend)
+    monkeypatch.setattr(picorl.kernels, "backend", counting)
+    agent, env = make(**options)
+    train(agent, env, 40)
+    counting.macs = 0
+    agent.update()
+    assert counting.macs == picorl.plan(picorl.RecurrentSAC, env, **(SMALL | options)).update_macs
+
+
 def test_chunks_recommended_by_a_plan_get_smaller_with_the_limit():
     planned = picorl.plan(picorl.RecurrentSAC, PendulumWithoutVelocity())
     chunks = [planned.chunk(limit) for limit in (60_000, 240_000, 10**9)]

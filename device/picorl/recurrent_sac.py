@@ -9,8 +9,10 @@ from .agent import SPAN, bounds_of, real, seed_of, whole
 from .memory import HYPER, POLICY, STATE, WORK
 from .recurrent import Recurrent
 
-# Time steps that a piece of an update takes, so that it stays about as short as a backward pass.
-_STEPS = 8
+# Time steps of the GRU that a piece of an update takes, so that it stays about as short as a head's backward pass, and the multiply-adds that
+# take as long as gru_cell does for a unit's step; counted on a Cortex-M7.
+_STEPS = 4
+_CELL = 300
 
 
 class RecurrentSAC(Recurrent):
@@ -46,15 +48,15 @@ class RecurrentSAC(Recurrent):
         env,
         units=32,
         hidden=(32,),
-        length=16,
-        burn_in=0,
-        batch_size=16,
+        length=12,
+        burn_in=3,
+        batch_size=32,
         replay_capacity=10_000,
         warmup_steps=100,
         gamma=0.99,
         tau=0.005,
         learning_rate=1e-3,
-        critic_learning_rate=None,
+        critic_learning_rate=2e-3,
         temperature=0.5,
         target_entropy=None,
         chunk=None,
@@ -182,9 +184,19 @@ class RecurrentSAC(Recurrent):
     def update_macs(self):
         """Multiply-adds of an update: forward passes, weight gradients, input gradients."""
         actor, critic, q = (network.macs(one) for one in (self.actor_layout, self.critic_layout, self.q_layout))
-        from_input = 3 * self.inputs * self.units  # no gradient at the input is wanted
-        passes = 2 * actor + 3 * critic + 2 * actor - from_input + 2 * critic - from_input + 2 * q
-        return self.batch_size * self.steps_of_sequence * passes
+        # No gradient is wanted at the input, nor at the state before the first step.
+        unwanted = 2 * 3 * self.units * (self.inputs * self.steps_of_sequence + self.units)
+        passes = 2 * actor + 3 * critic + 2 * actor + 2 * critic + 2 * q
+        return self.batch_size * (self.steps_of_sequence * passes - unwanted)
+
+    def extra_objects(self):
+        return 1500  # the GRUs' objects with views of the buffers, measured on a Cortex-M7
+
+    def backward_macs(self):
+        """As of all agents; a row of the batch is a sequence."""
+        steps = min(_STEPS, self.steps_of_sequence)
+        states = steps * self.units * (3 * self.units + _CELL)
+        return max(states, self.steps_of_sequence * network.macs(self.q_layout) * 2)
 
     # --- learning ---------------------------------------------------------------------------------------------------
 
@@ -224,6 +236,7 @@ class RecurrentSAC(Recurrent):
             for row, rows in chunks:
                 first, count = row * length, rows * length
                 take_in(actor, x, row, rows)
+                yield False
                 for step, steps in spans:
                     run(actor, state, units, row, rows, step, steps)
                     yield False
@@ -231,6 +244,7 @@ class RecurrentSAC(Recurrent):
                 gaussian_head(head, next_noise, state_action, width, units, log_prob, act_size, first, count)
                 yield False
                 take_in(target_critic, x, row, rows)
+                yield False
                 for step, steps in spans:
                     run(target_critic, state_action, width, row, rows, step, steps)
                     yield False
@@ -239,6 +253,7 @@ class RecurrentSAC(Recurrent):
                 k.td_target(self.reward, keep, q1, q2, log_prob, coeffs, target, first, count)
                 yield False
                 take_in(critic, x, row, rows)
+                yield False
                 for step, steps in spans:
                     run(critic, state_action, width, row, rows, step, steps)
                     yield False
@@ -268,10 +283,12 @@ class RecurrentSAC(Recurrent):
             for row, rows in chunks:
                 first, count = row * length, rows * length
                 take_in(critic, x, row, rows)
+                yield False
                 for step, steps in spans:
                     run(critic, state_action, width, row, rows, step, steps)
                     yield False
                 take_in(actor, x, row, rows)
+                yield False
                 for step, steps in spans:
                     run(actor, state, units, row, rows, step, steps)
                     yield False

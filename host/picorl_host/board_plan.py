@@ -7,20 +7,30 @@ from dataclasses import dataclass
 from rich.table import Table
 
 import picorl
-from picorl.envs import Pendulum
+from picorl.envs import Pendulum, PendulumWithoutVelocity
 from picorl.planning import largest_replay
 
 from . import boards
 from .estimate import estimate
 from .runner import Problem
 
-ALGORITHMS = {"sac": picorl.SAC, "td3": picorl.TD3, "ppo": picorl.PPO, "dqn": picorl.DQN}
+ALGORITHMS = {
+    "sac": picorl.SAC,
+    "td3": picorl.TD3,
+    "ppo": picorl.PPO,
+    "dqn": picorl.DQN,
+    "recurrent_sac": picorl.RecurrentSAC,
+}
 
 # What a board without a training section in its board.toml is planned for.
 DEFAULTS = {"algorithm": "sac", "hidden": [64, 64], "batch_size": 100, "replay_capacity": 10_000, "steps": 10_000}
 
 # Steps of a rollout, for PPO.
 ROLLOUT = 1024
+
+# Transitions of a sequence and sequences of a batch at most, for a recurrent SAC.
+LENGTH = 12
+SEQUENCES = 32
 
 # Steps before learning starts, as TD3 and SAC have it.
 WARMUP = 100
@@ -66,8 +76,10 @@ class Setup:
 
     def __str__(self):
         chunk = self.options["chunk"]
+        memory = f"{self.options['units']} units, " if "units" in self.options else ""
+        sequences = f" sequences of {self.options['length']}" if "length" in self.options else ""
         return (
-            f"{self.algorithm.upper()}, hidden {self.hidden()}, batch {self.options['batch_size']}"
+            f"{self.algorithm.upper().replace('_', ' ')}, {memory}hidden {self.hidden()}, batch {self.options['batch_size']}{sequences}"
             f"{f' in chunks of {chunk}' if chunk else ''}, {self.experience()}"
         )
 
@@ -91,6 +103,8 @@ def setup(
     steps=None,
     obs=None,
     actions=None,
+    units=None,
+    length=None,
 ):
     """The Setup of these choices; what is None comes from the board's own training section. board may be None."""
     rollout = rollout or ROLLOUT
@@ -98,8 +112,10 @@ def setup(
     algorithm = algorithm or given["algorithm"]
     if algorithm == "dqn":
         env = Sizes(obs or 4, actions or 2, discrete=True)
+    elif obs is None and actions is None:
+        env = PendulumWithoutVelocity() if algorithm == "recurrent_sac" else Pendulum()
     else:
-        env = Pendulum() if obs is None and actions is None else Sizes(obs or 3, actions or 1)
+        env = Sizes(obs or 3, actions or 1)
     options = {"hidden": tuple(hidden or given["hidden"]), "chunk": chunk or given.get("chunk")}
     if algorithm == "ppo":
         # A batch of the same size, or as near as divides the rollout.
@@ -107,6 +123,13 @@ def setup(
         options["batch_size"] = batch or 2 ** round(math.log2(min(given["batch_size"], rollout)))
     else:
         options["batch_size"] = batch or given["batch_size"]
+    if algorithm == "recurrent_sac":
+        options["units"] = units or options["hidden"][0]
+        options["length"] = length or LENGTH
+        options["batch_size"] = batch or min(given["batch_size"], SEQUENCES)
+        if not chunk and options["chunk"]:  # a board's own is about single transitions
+            options["chunk"] = max(1, options["chunk"] // (options["length"] + 1))
+    if algorithm != "ppo":
         options["replay_capacity"] = replay or given["replay_capacity"]
     arena = board.get("firmware.arena", 0) if board else 0
     return Setup(algorithm, env, steps or given["steps"], options, arena)

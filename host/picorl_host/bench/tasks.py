@@ -33,8 +33,6 @@ def _median_and_worst(median, worst):
 
 _BALANCED = (("9 of 10", all_but_a_tenth, 475.0),)
 
-_MEMORY = {}
-
 # SAC and TD3 with picorl's defaults (hidden 64 x 64, batch 100). PPO on Pendulum in RLtools' setting.
 TASKS = {
     "sac": Task("SAC", "Pendulum", 10_000, _median_and_worst(-160.0, -200.0)),
@@ -74,7 +72,7 @@ TASKS = {
     ),
     # One observation does not tell the velocity: an agent with a memory, and one without.
     "recurrent-sac": Task(
-        "RecurrentSAC", "PendulumWithoutVelocity", 20_000, (("median", statistics.median, -300.0),), _MEMORY
+        "RecurrentSAC", "PendulumWithoutVelocity", 20_000, (("median", statistics.median, -300.0),)
     ),
     "sac-without-velocity": Task("SAC", "PendulumWithoutVelocity", 20_000, (("median", statistics.median, None),)),
     "dqn-cartpole": Task("DQN", "CartPole", 100_000, _BALANCED, evaluate_every=2_500),
