@@ -97,7 +97,9 @@ def allocations(steps):
 
     agent, env = make()
     run(agent, env, steps)
-    action = agent.new_action() if hasattr(agent, "new_action") else array("i" if hasattr(env, "n_actions") else "f", (0,))
+    action = (
+        agent.new_action() if hasattr(agent, "new_action") else array("i" if hasattr(env, "n_actions") else "f", (0,))
+    )
     act, step, work = agent.act, env.step, agent.work
     for control in (False, True):
         micropython.heap_lock()

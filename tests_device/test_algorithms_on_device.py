@@ -19,7 +19,9 @@ OPTIONS = {
     ),
 }
 CASES = pytest.mark.parametrize("case", OPTIONS)
-SOME = pytest.mark.parametrize("case", ("PPO", *(pytest.param(one, marks=pytest.mark.size("medium")) for one in ("DQN", "RecurrentSAC"))))
+SOME = pytest.mark.parametrize(
+    "case", ("PPO", *(pytest.param(one, marks=pytest.mark.size("medium")) for one in ("DQN", "RecurrentSAC")))
+)
 STEPS = 48
 
 

@@ -205,7 +205,12 @@ def test_every_algorithm_trains_with_the_kernels_that_the_table_says_it_needs(mo
             monkeypatch.undo()
             continue
         for make_env in (Pendulum, CartPole):
-            if make_env is CartPole and name in ("sac", "td3", "recurrent_sac") or make_env is Pendulum and name == "dqn":
+            if (
+                make_env is CartPole
+                and name in ("sac", "td3", "recurrent_sac")
+                or make_env is Pendulum
+                and name == "dqn"
+            ):
                 continue
             env = make_env(seed=0)
             rows = dict(rollout_steps=16) if name == "ppo" else dict(replay_capacity=100, warmup_steps=10)

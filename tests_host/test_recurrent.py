@@ -126,7 +126,9 @@ def test_policies_without_a_memory_may_be_reset(tmp_path):
 def states(agent, x):
     """The actor's states after each of x (steps, inputs), in float64."""
     units = agent.units
-    w_x, w_h, _ = (np.array(part, np.float64) for part in gru.views(agent.actor, agent.inputs, units, agent.head_layout))
+    w_x, w_h, _ = (
+        np.array(part, np.float64) for part in gru.views(agent.actor, agent.inputs, units, agent.head_layout)
+    )
     w_x, b_x = w_x[: -3 * units].reshape(-1, 3 * units), w_x[-3 * units :]
     w_h, b_h = w_h[: -3 * units].reshape(-1, 3 * units), w_h[-3 * units :]
     h, found = np.zeros(units), []
@@ -142,8 +144,8 @@ def states(agent, x):
 def test_memory_is_that_of_the_episode_so_far():
     """The GRU's, of all observations and the actions before them as the replay has them, since the episode began."""
     agent, env = make(warmup_steps=10_000)
-    action, history = array("f", [0]), []
-    for episode in range(3):
+    action = array("f", [0])
+    for _ in range(3):
         env.reset()
         agent.begin(env.obs)
         history = [[*env.obs, 0]]

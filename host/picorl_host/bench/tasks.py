@@ -71,9 +71,7 @@ TASKS = {
         evaluate_every=15_000,
     ),
     # One observation does not tell the velocity: an agent with a memory, and one without.
-    "recurrent-sac": Task(
-        "RecurrentSAC", "PendulumWithoutVelocity", 20_000, (("median", statistics.median, -300.0),)
-    ),
+    "recurrent-sac": Task("RecurrentSAC", "PendulumWithoutVelocity", 20_000, (("median", statistics.median, -300.0),)),
     "sac-without-velocity": Task("SAC", "PendulumWithoutVelocity", 20_000, (("median", statistics.median, None),)),
     "dqn-cartpole": Task("DQN", "CartPole", 100_000, _BALANCED, evaluate_every=2_500),
 }
