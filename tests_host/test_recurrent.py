@@ -10,6 +10,7 @@ import pytest
 import picorl
 from picorl import gru, memory, network
 from picorl.envs import CartPole, Pendulum, PendulumWithoutVelocity
+from picorl.planning import largest_replay
 
 SMALL = dict(units=6, hidden=(8,), length=5, burn_in=1, batch_size=7, replay_capacity=200, warmup_steps=20, seed=3)
 
@@ -181,7 +182,8 @@ def test_a_broken_sensor_clears_the_memory_and_leaves_no_trace():
     action, broken = array("f", [0]), array("f", (math.nan, 0))
     for obs in (env.obs, broken, broken, env.obs):
         agent.act(obs, action)
-        env.step(action if math.isfinite(action[0]) else array("f", [0]))
+        assert math.isfinite(action[0])
+        env.step(action)
         nxt = broken if obs is env.obs and agent.steps < 2 else env.obs
         agent.observe(action, env.reward, nxt, False, False)
     assert agent.refused >= 2
@@ -189,6 +191,21 @@ def test_a_broken_sensor_clears_the_memory_and_leaves_no_trace():
     agent.act(env.obs, action)
     assert math.isfinite(action[0]) and all(map(math.isfinite, agent.act_state))
     np.testing.assert_allclose(agent.act_state, states(agent, [[*env.obs, 0]])[-1], atol=1e-6)
+
+
+def test_a_policy_gets_over_a_broken_sensor(tmp_path):
+    """What predict() remembers stays as it was."""
+    agent, env = trained(60)
+    agent.save(str(tmp_path / "policy.safetensors"))
+    policy = picorl.Policy.load(str(tmp_path / "policy.safetensors"))
+    action, broken = array("f", [0]), array("f", (0.5, math.inf))
+    for who in (agent, policy):
+        who.reset()
+        said = []
+        for obs in (env.obs, broken, env.obs):
+            who.predict(obs, action)
+            said.append(action[0])
+        assert all(map(math.isfinite, said)) and said[0] == said[1]
 
 
 # --- sequences --------------------------------------------------------------------------------------------------
@@ -308,6 +325,17 @@ def test_plans_are_exact(options):
     taken = {name: len(bytes(getattr(agent, name))) for name, *_ in agent.declare()}
     assert dict(planned.parts) == taken and planned.buffers == sum(taken.values())
     assert planned.params == len(agent.actor) + len(agent.critic)
+
+
+def test_the_largest_replay_holds_a_sequence():
+    options = dict(units=4, hidden=(4,), length=100, burn_in=0, batch_size=1, keep_best=False)
+    env = PendulumWithoutVelocity()
+    rows = largest_replay(picorl.RecurrentSAC, env, 60_000, **options)
+    assert picorl.plan(picorl.RecurrentSAC, env, replay_capacity=rows, **options).total <= 60_000
+    assert picorl.plan(picorl.RecurrentSAC, env, replay_capacity=rows + 8, **options).total > 60_000
+    least = picorl.plan(picorl.RecurrentSAC, env, replay_capacity=102, **options).total
+    assert largest_replay(picorl.RecurrentSAC, env, least, **options) >= 102
+    assert largest_replay(picorl.RecurrentSAC, env, least - 200, **options) == 0
 
 
 class Counting:

@@ -68,13 +68,18 @@ class Episode:
         fill(self.state, self._zero, 0, self._units)
 
     def see(self, params, obs, first=0):
-        """Take in obs[first : first + obs_size] and the action before it, with the first parts of `views`."""
+        """Take in obs[first : first + obs_size] and the action before it, with the first parts of `views`.
+
+        An obs that is not finite is left out, because what got into the state would never leave it.
+        """
         # One by one: a wide tuple of names would be made on the heap.
         k = self._kernels
         units = self._units
         gates = self._gates
         hidden = self._layer
         state = self.state
+        if not k.all_finite(obs, first, self._obs_size):
+            return
         k.copy(obs, first, self.x, 0, self._obs_size)
         k.forward(self._input, params[0], self.x, gates, gates, 0, 1)
         k.forward(self._hidden, params[1], state, hidden, hidden, 0, 1)

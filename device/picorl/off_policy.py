@@ -33,6 +33,7 @@ class OffPolicy(Agent):
                 % (batch_size, (replay_capacity - 2) // 2, replay_capacity)
             )
         self.warmup_steps = whole("warmup_steps", warmup_steps, 0)
+        self.least_capacity = least_capacity(batch_size)
         self.chunk = batch_size if chunk is None else min(whole("chunk", chunk, 1), batch_size)
 
     def _declare_replay(self):

@@ -30,6 +30,7 @@ class Recurrent(OffPolicy):
                 "length is %d, must be at most %d with a replay_capacity of %d"
                 % (length, self.replay_capacity - 2, self.replay_capacity)
             )
+        self.least_capacity = max(self.least_capacity, length + 2)
         self.steps_of_sequence = length + 1
         self.inputs = self.obs_size + self.act_size
 
