@@ -147,7 +147,7 @@ def contents(kernel, name, n, args, r):
     if name in ("clip", "entropy", "max_norm"):
         return [r.choice((0.2, 0.1, 0.01))]
     if name == "total" and kernel.name == "norm_scale":
-        return [r.choice((0, 1e-4, 1, 200))]
+        return [r.choice((0, 2e-5, 1, 200))]
     if name == "log_std":
         return [r.uniform(-0.7, 1) for _ in range(n)]
     if name == "moments":
