@@ -46,8 +46,9 @@ REPLAY_STATE = {"head": 0, "size": 1, "pending": 2, "valid": 3, "refused": 4, "s
 MAX_INT = 0x00FFFFFF  # of an integer argument: products of three still fit 64 bits
 
 
-ALGORITHMS = ("sac", "td3", "ppo", "dqn", "stream", "supervised")
-REPLAY_USERS = ("sac", "td3", "dqn")
+ALGORITHMS = ("sac", "td3", "ppo", "dqn", "recurrent_sac", "stream", "supervised")
+SAC_USERS = ("sac", "recurrent_sac")
+REPLAY_USERS = ("td3", "dqn", *SAC_USERS)
 CLIPS_NORM = ("ppo", "dqn")
 DISCRETE = (*CLIPS_NORM, "stream")
 # What a build for some algorithms has only if it is named beside them.
@@ -316,7 +317,96 @@ KERNELS = (
             Int("count"),
         ),
         check=True,
-        of=REPLAY_USERS,
+        of=("sac", "td3", "dqn"),
+    ),
+    Kernel(
+        "replay_gather_sequences",
+        """Copy sequences out of the replay: number k is the `steps` rows from indices[k] on, modulo capacity, step t of it at k * steps + t. A row
+        goes on from the row before it where that one has flag 1, else an episode begins there (and behind the ring's newest row the oldest).
+        x (·, obs_size + act_size): the row's obs, then the action of the row before, or 0 where an episode begins. action (·, act_size): the
+        row's, or 0 without a flag. keep: 1 where the row goes on from the step before, 0 where memory is to be cleared (at t = 0 always).
+        reward: of the transition from the step before, 0 where there is none; keep tells whether that one did not terminate. weight: 0 at the last
+        step, without a flag, and at the first burn_in steps of a sequence until an episode begins in it; elsewhere
+        count * steps / (how many such steps there are), so that weights sum to count * steps. ValueError for an index outside
+        the replay.""",
+        (
+            *_replay(False),
+            Buffer("indices", "i", "count"),
+            Fw("x", "count * steps * (obs_size + act_size)"),
+            Fw("action", "count * steps * act_size"),
+            Fw("reward", "count * steps"),
+            Fw("keep", "count * steps"),
+            Fw("weight", "count * steps"),
+            Int("obs_size", 1),
+            Int("act_size", 1),
+            Int("capacity", 2),
+            Int("count"),
+            Int("steps", 1),
+            Int("burn_in"),
+        ),
+        check=True,
+        of=("recurrent_sac",),
+    ),
+    Kernel(
+        "weigh_rows",
+        """x (batch, width) at rows [row, row + rows) = weight[r] * x, or 0 where weight (batch) is 0.""",
+        (F("weight", "row + rows"), Fw("x", "(row + rows) * width"), Int("width", 1), *ROWS),
+        of=("recurrent_sac",),
+    ),
+    # --- recurrent networks: sequences of `steps`, one after the other; those from `row` on of a batch; `row` counts whole sequences -----
+    Kernel(
+        "gru_cell",
+        """One step of a gated recurrent unit (Cho et al. 2014, with PyTorch's definition of n) for sequences [row, row + rows), between the dense
+        layers that make gates from the input and hidden from the state. Per unit: r = sigmoid(gates_r + hidden_r),
+        z = sigmoid(gates_z + hidden_z), n = tanh(fma(r, hidden_n, gates_n)), h = flush(fma(z, state - n, n)); r, z, n are flushed;
+        sigmoid(x) = flush(1 / (1 + exp(-x))). keep, out (batch * steps, ·) are at s = (row + b) * steps + step, gates, previous and candidate
+        (rows * steps, ·) at s = b * steps + step; hidden (rows, 3 * units) and state (rows, units) belong to this step. gates (·, 3 * units) become r, z, n;
+        previous (·, units) receives the state, candidate (·, units) hidden_n, out (·, width) h in its first columns. state becomes h, or 0
+        where keep is 0 at the step after.""",
+        (
+            F("keep", "(row + rows) * steps"),
+            Fw("gates", "rows * steps * 3 * units"),
+            F("hidden", "rows * 3 * units"),
+            Fw("state", "rows * units"),
+            Fw("previous", "rows * steps * units"),
+            Fw("candidate", "rows * steps * units"),
+            Fw("out", "(row + rows) * steps * width"),
+            Int("units", 1),
+            Int("width", 1),
+            Int("steps", 1),
+            Int("step"),
+            *ROWS,
+        ),
+        check=True,
+        of=("recurrent_sac",),
+    ),
+    Kernel(
+        "gru_cell_backward",
+        """Backpropagation through the step of `gru_cell`, steps from the last to the first. The gradient at h is g = d_out1 + d_out2 (in the first columns of
+        (rows * steps, width); d_out2 None: d_out1) + (d_state + d_through), the last two (rows, units) from the step after: what this kernel wrote, and
+        what `backward` of the hidden layer made of d_hidden; without them at the last step and where keep is 0 at the step after. With
+        dn = (g * (1 - z)) * fma(-n, n, 1), dz = (g * (previous - n)) * (z * (1 - z)), dr = (dn * candidate) * (r * (1 - r)), all flushed
+        where they are written: gates become dr, dz, dn, the deltas of the input's layer; d_hidden (rows, 3 * units) and all_d_hidden
+        (rows * steps, 3 * units) receive dr, dz, dn * r, those of the hidden layer; d_state becomes g * z.""",
+        (
+            F("keep", "(row + rows) * steps"),
+            Fw("gates", "rows * steps * 3 * units"),
+            F("previous", "rows * steps * units"),
+            F("candidate", "rows * steps * units"),
+            F("d_out1", "rows * steps * width"),
+            F("d_out2", "rows * steps * width", optional=True),
+            Fw("d_state", "rows * units"),
+            F("d_through", "rows * units"),
+            Fw("d_hidden", "rows * 3 * units"),
+            Fw("all_d_hidden", "rows * steps * 3 * units"),
+            Int("units", 1),
+            Int("width", 1),
+            Int("steps", 1),
+            Int("step"),
+            *ROWS,
+        ),
+        check=True,
+        of=("recurrent_sac",),
     ),
     # --- acting: one observation, results in the environment's units -------------------------------------------------
     Kernel(
@@ -324,7 +414,7 @@ KERNELS = (
         """action = fma(half, u, middle) with u as `uniform` draws it for act_size; scaling = half, middle.
         Advances rng one step.""",
         (RNG, F("scaling", "2 * act_size"), Fw("action", "act_size"), Int("act_size", 1)),
-        of=("sac", "td3"),
+        of=("td3", *SAC_USERS),
     ),
     Kernel(
         "deterministic_action",
@@ -368,7 +458,7 @@ KERNELS = (
             *ROWS,
         ),
         check=True,
-        of=("sac",),
+        of=SAC_USERS,
     ),
     Kernel(
         "gaussian_head_backward",
@@ -391,7 +481,7 @@ KERNELS = (
             Int("batch", 1),
         ),
         check=True,
-        of=("sac",),
+        of=SAC_USERS,
     ),
     Kernel(
         "smoothed_action",
@@ -424,7 +514,7 @@ KERNELS = (
             Fw("target", "row + rows"),
             *ROWS,
         ),
-        of=("sac", "td3"),
+        of=("td3", *SAC_USERS),
     ),
     Kernel(
         "mse_delta",
@@ -438,7 +528,7 @@ KERNELS = (
             *ROWS,
             Int("batch", 1),
         ),
-        of=("sac", "td3", "supervised"),
+        of=("td3", "supervised", *SAC_USERS),
     ),
     Kernel(
         "policy_delta",
@@ -454,7 +544,7 @@ KERNELS = (
             Int("batch", 1),
         ),
         check=True,
-        of=("sac", "td3"),
+        of=("td3", *SAC_USERS),
     ),
     Kernel(
         "temperature_grad",
@@ -467,19 +557,19 @@ KERNELS = (
             Fw("grad", "1"),
             Int("batch", 1),
         ),
-        of=("sac",),
+        of=SAC_USERS,
     ),
     Kernel(
         "temperature",
         """coeffs[1] = exp(log_alpha[0]).""",
         (F("log_alpha", "1"), Fw("coeffs", "2")),
-        of=("sac",),
+        of=SAC_USERS,
     ),
     Kernel(
         "log_temperature",
         """log_alpha[0] = log(coeffs[1]): where training starts.""",
         (F("coeffs", "2"), Fw("log_alpha", "1")),
-        of=("sac", "ppo"),
+        of=("ppo", *SAC_USERS),
     ),
     # --- values of discrete actions --------------------------------------------------------------------------------
     Kernel(
@@ -553,7 +643,7 @@ KERNELS = (
             Int("rows"),
         ),
         check=True,
-        of=("td3",),
+        of=("td3", "recurrent_sac"),
     ),
     Kernel(
         "copy",

@@ -1,4 +1,4 @@
-"""Runs on a target and on the desktop: PPO, DQN, streaming and supervised learning in small; prints what the test compares.
+"""Runs on a target and on the desktop: PPO, DQN, recurrent SAC, streaming and supervised learning in small; prints what the test compares.
 
 The host puts `CASE = {...}` before this text: which case, what to do and its arguments.
 """
@@ -17,6 +17,7 @@ CASES = {
     "DQN": lambda options: (picorl.DQN, envs.CartPole(0), options),
     "StreamAC": lambda options: (picorl.StreamAC, envs.Pendulum(0, 20), options),
     "StreamQ": lambda options: (picorl.StreamQ, envs.CartPole(0), options),
+    "RecurrentSAC": lambda options: (picorl.RecurrentSAC, envs.PendulumWithoutVelocity(0, 20), options),
 }
 
 

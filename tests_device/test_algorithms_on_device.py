@@ -1,4 +1,4 @@
-"""PPO, DQN, streaming and supervised learning on the targets: the desktop's bits, nothing allocated, resumed, as planned."""
+"""PPO, DQN, recurrent SAC, streaming and supervised learning on the targets: the desktop's bits, nothing allocated, resumed, as planned."""
 
 import contextlib
 import io
@@ -17,11 +17,18 @@ OPTIONS = {
     "DQN": dict(hidden=(8,), batch_size=8, replay_capacity=100, warmup_steps=10, chunk=3, seed=0),
     "StreamAC": dict(hidden=(8, 8), chunk=1, seed=0),
     "StreamQ": dict(hidden=(8, 8), exploration_steps=30, chunk=1, seed=0),
+    "RecurrentSAC": dict(
+        units=5, hidden=(4,), length=9, burn_in=2, batch_size=4, replay_capacity=60, warmup_steps=10, chunk=3, seed=0
+    ),
 }
 OPTIONS["DQN, normed"] = {**OPTIONS["DQN"], "activation": "leaky_relu", "norm": "normalize"}
 CASES = pytest.mark.parametrize("case", OPTIONS)
 SOME = pytest.mark.parametrize(
-    "case", ("PPO", "StreamAC", "StreamQ", pytest.param("DQN", marks=pytest.mark.size("medium")))
+    "case",
+    (
+        *("PPO", "StreamAC", "StreamQ"),
+        *(pytest.param(one, marks=pytest.mark.size("medium")) for one in ("DQN", "RecurrentSAC")),
+    ),
 )
 STEPS = 48
 

@@ -108,7 +108,15 @@ def integers(kernel, r):
         "steps": r.choice((1, 2, 9, 30)),
         "step": r.choice((0, 1, 8, 30, 1000)),
         "limit": r.choice((1, 2, 50)),
+        "burn_in": r.choice((0, 1, 4)),
     }
+    if kernel.name == "replay_gather_sequences":
+        values["count"] = r.choice((1, 2, 17))
+        values["steps"] = r.randint(1, min(values["capacity"], 9))
+    if "gru" in kernel.name:
+        values["units"] = r.choice((1, 3, 8, 16, 21))
+        values["width"] = values["units"] + r.choice((0, 1, 3))
+        values["step"] = r.randrange(values["steps"])
     if kernel.name in ("gather_rows", "moments_update", "moments_apply"):
         values["width"] = r.choice((1, 2, 3, 16, 21))
     return {arg.name: values[arg.name] for arg in kernel.args if isinstance(arg, table.Int)}
@@ -174,7 +182,7 @@ def contents(kernel, name, n, args, r):
     if name in ("clip", "entropy", "max_norm"):
         return [r.choice((0.2, 0.1, 0.01))]
     if name == "total" and kernel.name == "norm_scale":
-        return [r.choice((0, 1e-4, 1, 200))]
+        return [r.choice((0, 2e-5, 1, 200))]
     if name == "log_std":
         return [r.uniform(-0.7, 1) for _ in range(n)]
     if name == "moments":
@@ -199,7 +207,12 @@ def contents(kernel, name, n, args, r):
         return [0.99, 0.2][:n]
     if name == "scaling":
         return [r.uniform(0.3, 3) if i < n // 2 else r.gauss(0, 1) for i in range(n)]
-    if name == "not_terminated":
+    if name == "weight":
+        return [r.choice((0, 1.25)) for _ in range(n)]
+    if name == "gates" and kernel.name == "gru_cell_backward":
+        thirds = args["units"]
+        return [r.uniform(-1, 1) if i // thirds % 3 == 2 else r.random() for i in range(n)]
+    if name in ("not_terminated", "keep"):
         return [r.randrange(2) for _ in range(n)]
     if name == "head":
         per = 2 * args["act_size"]

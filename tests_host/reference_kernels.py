@@ -336,6 +336,84 @@ def replay_gather(
         not_terminated[k] = replay_flags[i] != 2
 
 
+def replay_gather_sequences(
+    replay_obs, replay_action, replay_reward, replay_flags, indices, x, action, reward, keep, weight,
+    obs_size, act_size, capacity, count, steps, burn_in,
+):  # fmt: skip
+    x = x[: count * steps * (obs_size + act_size)].reshape(count, steps, obs_size + act_size)
+    action = action[: count * steps * act_size].reshape(-1, act_size)
+    learned = []
+    for k, first in enumerate(indices[:count]):
+        begun = False  # whether an episode began in this sequence
+        for t in range(steps):
+            s, i = k * steps + t, (first + t) % capacity
+            before = (i - 1) % capacity
+            on = replay_flags[before] == 1
+            begun |= not on
+            a_before = replay_action[before * act_size : (before + 1) * act_size] * on
+            x[k, t] = [*replay_obs[i * obs_size : (i + 1) * obs_size], *a_before]
+            action[s] = replay_action[i * act_size : (i + 1) * act_size] * (replay_flags[i] > 0)
+            reward[s] = replay_reward[before] if t > 0 and replay_flags[before] else 0
+            keep[s] = t > 0 and on
+            if replay_flags[i] and t < steps - 1 and (begun or t >= burn_in):
+                learned.append(s)
+    weight[: count * steps] = 0
+    weight[learned] = count * steps / max(1, len(learned))
+
+
+def weigh_rows(weight, x, width, row, rows):
+    rows_of(x, width, row, rows)[...] *= weight[row : row + rows, None]
+
+
+# --- recurrent networks ---
+
+
+def sigmoid(x):
+    return 1 / (1 + np.exp(-x))
+
+
+def at_step(x, steps, step, columns, row, rows):
+    return rows_of(x, steps * columns, row, rows)[:, step * columns : (step + 1) * columns]
+
+
+def gru_cell(keep, gates, hidden, state, previous, candidate, out, units, width, steps, step, row, rows):
+    from_x = at_step(gates, steps, step, 3 * units, 0, rows)
+    x_r, x_z, x_n = np.split(from_x.copy(), 3, axis=1)
+    h_r, h_z, h_n = np.split(rows_of(hidden, 3 * units, 0, rows), 3, axis=1)
+    h = rows_of(state, units, 0, rows)
+    r, z = sigmoid(x_r + h_r), sigmoid(x_z + h_z)
+    n = np.tanh(x_n + r * h_n)
+    at_step(previous, steps, step, units, 0, rows)[...] = h
+    at_step(candidate, steps, step, units, 0, rows)[...] = h_n
+    from_x[...] = np.hstack([r, z, n])
+    h[...] = (1 - z) * n + z * h
+    at_step(out, steps, step, width, row, rows)[:, :units] = h
+    if step + 1 < steps:
+        h *= at_step(keep, steps, step + 1, 1, row, rows)
+
+
+def gru_cell_backward(
+    keep, gates, previous, candidate, d_out1, d_out2, d_state, d_through, d_hidden, all_d_hidden, units, width, steps,
+    step, row, rows,
+):  # fmt: skip
+    from_x = at_step(gates, steps, step, 3 * units, 0, rows)
+    r, z, n = np.split(from_x.copy(), 3, axis=1)
+    h, c = (at_step(x, steps, step, units, 0, rows) for x in (previous, candidate))
+    g = sum(at_step(d, steps, step, width, 0, rows)[:, :units] for d in (d_out1, d_out2) if d is not None)
+    if step + 1 < steps:
+        later = rows_of(d_state, units, 0, rows) + rows_of(d_through, units, 0, rows)
+        g = g + later * at_step(keep, steps, step + 1, 1, row, rows)
+    # h = (1 - z) n + z h_before, n = tanh(x_n + r c)
+    d_n = g * (1 - z) * (1 - n**2)
+    d_z = g * (h - n) * z * (1 - z)
+    d_r = d_n * c * r * (1 - r)
+    from_x[...] = np.hstack([d_r, d_z, d_n])
+    deltas = np.hstack([d_r, d_z, d_n * r])
+    rows_of(d_hidden, 3 * units, 0, rows)[...] = deltas
+    at_step(all_d_hidden, steps, step, 3 * units, 0, rows)[...] = deltas
+    rows_of(d_state, units, 0, rows)[...] = g * z
+
+
 # --- acting ---
 
 

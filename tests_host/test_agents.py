@@ -1,4 +1,4 @@
-"""TD3 and SAC as a whole: determinism, pieces, resuming, refusals, and what an exception leaves behind."""
+"""TD3 and SAC, with a memory too, as a whole: determinism, pieces, resuming, refusals, and what an exception leaves behind."""
 
 from array import array
 
@@ -8,7 +8,7 @@ import picorl
 from picorl.envs import Pendulum
 
 SMALL = dict(hidden=(16, 16), batch_size=20, replay_capacity=500, warmup_steps=30)
-ALGORITHMS = (picorl.SAC, picorl.TD3)
+ALGORITHMS = (picorl.SAC, picorl.TD3, picorl.RecurrentSAC)
 
 
 def make(algorithm, **options):
@@ -298,8 +298,9 @@ def test_actions_stay_in_the_bounds_and_explore(algorithm):
     assert len(seen) > 150
     run(agent, env, 60)
     again = array("f", [0])
-    agent.predict(env.obs, action)
-    agent.predict(env.obs, again)
+    for wanted in (action, again):
+        agent.reset()
+        agent.predict(env.obs, wanted)
     assert action == again
     agent.act(env.obs, again)
     assert action != again

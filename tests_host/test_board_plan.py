@@ -6,7 +6,7 @@ import pytest
 from typer.testing import CliRunner
 
 import picorl
-from picorl.envs import Pendulum
+from picorl.envs import Pendulum, PendulumWithoutVelocity
 from picorl_host import board_plan, boards, cli, estimate
 from picorl_host.runner import Problem
 
@@ -89,6 +89,20 @@ def test_the_command_tells_memory_and_time():
     assert picorl.plan(picorl.SAC, Pendulum(), replay_capacity=rows, **options).total <= heap
     assert picorl.plan(picorl.SAC, Pendulum(), replay_capacity=rows + 8, **options).total > heap
     assert "fits:" in said and "estimate" in said and "garbage collection" in said and "to train 10,000 steps" in said
+
+
+def test_a_memory_is_planned_too():
+    result, said = shell(
+        *"--board QEMU_CORTEX_M7 --algo recurrent_sac --hidden 16 --units 24 --length 9 --batch 8 --chunk 8 --replay 2000".split()
+    )
+    assert result.exit_code == 0, result.output
+    options = dict(units=24, hidden=(16,), length=9, batch_size=8, replay_capacity=2000)
+    plan = picorl.plan(picorl.RecurrentSAC, PendulumWithoutVelocity(), **options)
+    assert "RECURRENT SAC, 24 units, hidden 16, batch 8 sequences of 9 in chunks of 8, replay 2000" in said
+    assert f"{plan.total:,}" in said and "gru_gates" in said
+    setup = board_plan.setup(boards.load("QEMU_CORTEX_M7"), "recurrent_sac")
+    assert setup.plan().total > 0 and setup.options["units"] == setup.options["hidden"][0]
+    assert shell("--algo", "recurrent_sac", "--hidden", "8", "--batch", "4")[0].exit_code == 0
 
 
 def test_what_does_not_fit_is_told():

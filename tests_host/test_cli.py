@@ -214,6 +214,11 @@ def test_bars_of_the_learning_benchmark():
     assert not learning.summary(sac, [-150, -150, -201])["passed"]
     assert learning.summary(TASKS["td3"], [-150, -165, -229])["passed"]
     assert learning.summary(dqn, [100] + [480] * 9)["passed"]
+    assert not learning.summary(TASKS["recurrent-sac"], [-290, -301, -400])["passed"]
+    shown = learning.summary(TASKS["sac-without-velocity"], [-1200, -1300, -1400])
+    assert shown == {"median": -1300, "passed": True}
+    table = learning.report({"sac-without-velocity": [-1200, -1300, -1400], "sac": [-150] * 3}, range(3), -139.2)[0]
+    assert list(table.columns[1]._cells)[3:] == ["-1300.0", "", "-139.2", "[green]passed[/]"]
     assert not learning.summary(dqn, [100, 474] + [500] * 8)["passed"]
 
 

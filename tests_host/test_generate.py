@@ -197,7 +197,9 @@ def test_a_build_for_some_algorithms_has_the_layers_that_it_was_told_to_keep(tmp
     for name, (record, needs) in LAYERS.items():
         args = make("forward", Random(name), layout=array("i", record), row=0, rows=2)
         if needs and not set(needs.split()) <= set(kept.split()):
-            with pytest.raises(ValueError, match=r"layout\[0\] is .* and its activation .*, which this build leaves out"):
+            with pytest.raises(
+                ValueError, match=r"layout\[0\] is .* and its activation .*, which this build leaves out"
+            ):
                 built.forward(*args.values())
             continue
         built.forward(*args.values())
@@ -250,11 +252,17 @@ def test_every_algorithm_trains_with_the_kernels_that_the_table_says_it_needs(mo
             monkeypatch.undo()
             continue
         for make_env in (Pendulum, CartPole):
-            if name in ("sac", "td3") and make_env is CartPole or name == "dqn" and make_env is Pendulum:
+            if (
+                make_env is CartPole
+                and name in ("sac", "td3", "recurrent_sac")
+                or make_env is Pendulum
+                and name == "dqn"
+            ):
                 continue
             env = make_env(seed=0)
             rows = dict(rollout_steps=16) if name == "ppo" else dict(replay_capacity=100, warmup_steps=10)
-            agent = getattr(picorl, name.upper())(env, hidden=(4,), batch_size=8, **rows)
+            algorithm = picorl.RecurrentSAC if name == "recurrent_sac" else getattr(picorl, name.upper())
+            agent = algorithm(env, hidden=(4,), batch_size=8, **rows)
             list(picorl.train(agent, env, 40, evaluate_every=20, evaluate_episodes=1))
             assert agent.updates
         monkeypatch.undo()

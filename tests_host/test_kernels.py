@@ -2,6 +2,7 @@
 
 import importlib
 import math
+import re
 import shutil
 import zlib
 from array import array
@@ -61,6 +62,7 @@ def check(backend, name, args, r, rtol=RTOL):
         "uniform": ("out",),
         "replay_gather": ("obs", "obs_action", "next_obs", "reward"),
         "gather_rows": ("dst",),
+        "replay_gather_sequences": ("x", "action", "reward", "keep"),
     }
     compare(name, args, wide, before, rtol, exact.get(name, ()))
 
@@ -761,7 +763,7 @@ def test_bad_integers_are_refused(backend, name, arg):
     for wrong in (None, "3", 1.0, [1]):
         refuse(backend, name, args | {arg.name: wrong}, f"{arg.name} is ")
     sizes = [other.size for other in KERNELS[name].args if isinstance(other, table.Buffer)]
-    if any(arg.name in text for text in sizes):
+    if any(re.search(rf"\b{arg.name}\b", text) for text in sizes):
         refuse(backend, name, args | {arg.name: table.MAX_INT}, " holds ")
 
 
@@ -837,14 +839,29 @@ def test_copied_columns_must_fit(backend, side):
     refuse(backend, "copy_columns", args, message)
 
 
-def test_indices_must_be_in_the_replay(backend):
-    args = sturdy("replay_gather")
+@pytest.mark.parametrize("name", ["replay_gather", "replay_gather_sequences"])
+def test_indices_must_be_in_the_replay(backend, name):
+    args = sturdy(name)
     for k in (0, 1, 3):
         for wrong in (-1, args["capacity"], 2**31 - 1, -(2**31)):
             indices = args["indices"][:]
             indices[k] = wrong
             message = f"indices[{k}] is {wrong}, must be 0 to {args['capacity'] - 1}"
-            refuse(backend, "replay_gather", args | {"indices": indices}, message)
+            refuse(backend, name, args | {"indices": indices}, message)
+
+
+def test_sequences_must_fit_the_replay(backend):
+    r = Random(3)
+    args = make("replay_gather_sequences", r, capacity=5, steps=6, count=2)
+    refuse(backend, "replay_gather_sequences", args, "steps is 6, must be at most 5 (capacity)")
+
+
+@pytest.mark.parametrize("name", ["gru_cell", "gru_cell_backward"])
+def test_steps_and_units_must_fit(backend, name):
+    r = Random(name)
+    given = {"steps": 3, "row": 1, "rows": 2, "units": 4, "width": 5, "d_out2": None}
+    refuse(backend, name, make(name, r, **given, step=3), "step + 1 is 4, must be at most 3 (steps)")
+    refuse(backend, name, make(name, r, **given | {"width": 3}, step=2), "units is 4, must be at most 3 (width)")
 
 
 @pytest.mark.parametrize("name", ["replay_begin", "replay_observe", "replay_sample"])

@@ -11,6 +11,7 @@ _HOMES = {
     "DQN": "dqn",
     "PPO": "ppo",
     "Policy": "policy",
+    "RecurrentSAC": "recurrent_sac",
     "Regressor": "supervised",
     "SAC": "sac",
     "StreamAC": "stream_ac",

@@ -65,6 +65,7 @@ class Agent:
     """
 
     critic_layout = None
+    units = 0  # of a GRU that the actor begins with
 
     def _take(self, take, seed):
         """Make all buffers. What is not a buffer comes before, while there is room: the spans already, the generator here."""
@@ -154,6 +155,9 @@ class Agent:
             grad = getattr(self, name)
             self._kernels.fill(grad, self.zero, 0, len(grad))
 
+    def reset(self):
+        """Tell predict() that an episode begins: for policies with a memory."""
+
     # --- policies and checkpoints -----------------------------------------------------------------------------------
 
     def _kept(self):
@@ -236,6 +240,14 @@ class Agent:
     def update_macs(self):
         """Multiply-adds of the networks in one update."""
         raise NotImplementedError
+
+    def backward_macs(self):
+        """Multiply-adds a row of the batch in the longest piece of an update, a backward pass."""
+        return max([network.macs(one) + network.inner_macs(one) for one in self.learned()])
+
+    def extra_objects(self):
+        """Bytes of Python objects on a 32-bit board beyond what any agent has."""
+        return 0
 
     def update_every(self):
         """Environment steps from one update to the next."""

@@ -61,6 +61,8 @@ def _metadata(agent, full):
         ("head", agent.HEAD),
         ("layout", ",".join(str(i) for i in agent.actor_layout)),
     ]
+    if agent.units:
+        facts.append(("units", str(agent.units)))
     if full:
         facts.append(("critic_layout", ",".join(str(i) for i in agent.critic_layout)))
         facts.extend([(key, str(value)) for key, value in agent.facts()])

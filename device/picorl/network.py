@@ -16,9 +16,10 @@ LAYER_NORM = 2
 NORMALIZE = 3
 _NORMS = ("layer_norm", "normalize")
 
+RECORD = 4  # numbers of a layer in a layout
+
 _DENSE = 1
 _ELEMENTWISE = 4
-_RECORD = 4
 _OTHER_MACS = 4  # what a number costs in other layers, about
 
 
@@ -58,25 +59,25 @@ def mlp(sizes, hidden_activation=RELU, output_activation=IDENTITY, norm=None):
 
 def layers(layout):
     """The (inputs, outputs) of each layer of a layout."""
-    return [(layout[i + 1], layout[i + 2]) for i in range(0, len(layout), _RECORD)]
+    return [(layout[i + 1], layout[i + 2]) for i in range(0, len(layout), RECORD)]
 
 
 def tensors(layout):
     """The tensors of a layout's parameters, in order: [(name, shape), …]. A dense layer's weights are stored [in][out]; a layer norm
     has its gains as weights. The number in a name is that of the record."""
     found = []
-    for i in range(0, len(layout), _RECORD):
+    for i in range(0, len(layout), RECORD):
         kind, inputs, outputs = layout[i], layout[i + 1], layout[i + 2]
         if kind in (_DENSE, LAYER_NORM):
-            found.append(("%d.weight" % (i // _RECORD), [inputs, outputs] if kind == _DENSE else [outputs]))
-            found.append(("%d.bias" % (i // _RECORD), [outputs]))
+            found.append(("%d.weight" % (i // RECORD), [inputs, outputs] if kind == _DENSE else [outputs]))
+            found.append(("%d.bias" % (i // RECORD), [outputs]))
     return found
 
 
 def n_params(layout):
     """Number of parameters, layer after layer."""
     total = 0
-    for i in range(0, len(layout), _RECORD):
+    for i in range(0, len(layout), RECORD):
         inputs, outputs = layout[i + 1], layout[i + 2]
         if layout[i] == _DENSE:
             total += (inputs + 1) * outputs
@@ -87,12 +88,12 @@ def n_params(layout):
 
 def n_hidden(layout):
     """Sum of the widths of all layers but the last: floats of cache a row."""
-    return sum([layout[i + 2] for i in range(0, len(layout) - _RECORD, _RECORD)])
+    return sum([layout[i + 2] for i in range(0, len(layout) - RECORD, RECORD)])
 
 
 def _layer_macs(layout, start):
     total = 0
-    for i in range(start, len(layout), _RECORD):
+    for i in range(start, len(layout), RECORD):
         total += layout[i + 2] * (layout[i + 1] if layout[i] == _DENSE else _OTHER_MACS)
     return total
 
@@ -104,7 +105,7 @@ def macs(layout):
 
 def inner_macs(layout):
     """Multiply-adds of the input gradient of all layers but the first: with those of the weight gradient, a backward pass."""
-    return _layer_macs(layout, _RECORD)
+    return _layer_macs(layout, RECORD)
 
 
 def training_macs(layout):

@@ -33,18 +33,25 @@ class OffPolicy(Agent):
                 % (batch_size, (replay_capacity - 2) // 2, replay_capacity)
             )
         self.warmup_steps = whole("warmup_steps", warmup_steps, 0)
+        self.least_capacity = least_capacity(batch_size)
         self.chunk = batch_size if chunk is None else min(whole("chunk", chunk, 1), batch_size)
 
     def _declare_replay(self):
         """The replay, and a batch of it."""
-        obs_size, act_size, batch, rows = self.obs_size, self.act_size, self.batch_size, self.replay_capacity
-        width = obs_size + act_size
-        return [
+        rows = self.replay_capacity
+        replay = [
             ("replay_state", "i", 6, STATE),
             ("replay_flags", "B", rows, STATE),
             ("replay_reward", "f", rows, STATE),
-            ("replay_action", "f", rows * act_size, STATE),
-            ("replay_obs", "f", rows * obs_size, STATE),
+            ("replay_action", "f", rows * self.act_size, STATE),
+            ("replay_obs", "f", rows * self.obs_size, STATE),
+        ]
+        return replay + self._declare_batch()
+
+    def _declare_batch(self):
+        obs_size, act_size, batch = self.obs_size, self.act_size, self.batch_size
+        width = obs_size + act_size
+        return [
             ("indices", "i", batch, WORK),
             ("obs", "f", batch * obs_size, WORK),
             ("obs_action", "f", batch * width, WORK),

@@ -1,7 +1,6 @@
 """What an agent will take, told before anything is allocated."""
 
 from . import memory, network
-from .off_policy import least_capacity
 
 # MicroPython on a 32-bit board: a heap block, and what an agent needs beside its buffers (the instance with its attributes, the update's
 # generator, bound functions); measured on a Cortex-M7, tests_device checks it there.
@@ -51,15 +50,16 @@ class Plan:
         self.parts = sorted(sized, key=lambda one: -one[1])
         self.buffers = sum(nbytes for _, nbytes in sized)
         rounding = sum(_blocks(nbytes) - nbytes for _, nbytes in sized)
-        self.objects = _AGENT + _BLOCK * len(sized) + rounding + _SPAN * agent.count_spans()
+        self.objects = _AGENT + agent.extra_objects() + _BLOCK * len(sized) + rounding + _SPAN * agent.count_spans()
         self.largest = self.parts[0][1]
         self.batch_size = agent.batch_size
+        self.least_capacity = getattr(agent, "least_capacity", 0)  # rows of a replay
         self.arena = _fitting(declared, arena)
         self.gc_instructions = _GC_PER_BYTE * (self.buffers - self.arena)
         self.params = sum(network.n_params(one) for one in agent.learned())
         self.act_macs = network.macs(agent.actor_layout)
         self.update_macs = agent.update_macs()
-        self.backward_macs = max([network.macs(one) + network.inner_macs(one) for one in agent.learned()])
+        self.backward_macs = agent.backward_macs()
         self.update_every = agent.update_every()
         self.optimiser_steps = agent.optimiser_steps()
 
@@ -128,8 +128,7 @@ def largest_replay(algorithm, env, heap, arena=None, **options):
     row = 4 * (len(env.obs) + actions + 1) + 1
     rows = min(many, many - (large.total - heap - arena + row - 1) // row)
     # Buffers end on whole blocks, and do not fill an arena to its end, which costs more rows.
-    least = least_capacity(large.batch_size)
-    while rows >= least:
+    while rows >= large.least_capacity:
         short = plan(algorithm, env, arena, **dict(options, replay_capacity=rows)).heap - heap
         if short <= 0:
             return rows

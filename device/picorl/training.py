@@ -19,6 +19,7 @@ def _score(agent, env, episodes, total, action):
     total[0] = 0.0
     for _ in range(episodes):
         env.reset()
+        agent.reset()
         while True:
             agent.predict(env.obs, action)
             env.step(action)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from rich.table import Table
 
 import picorl
-from picorl.envs import Pendulum
+from picorl.envs import Pendulum, PendulumWithoutVelocity
 from picorl.planning import largest_replay
 
 from . import boards
@@ -19,6 +19,7 @@ ALGORITHMS = {
     "td3": picorl.TD3,
     "ppo": picorl.PPO,
     "dqn": picorl.DQN,
+    "recurrent_sac": picorl.RecurrentSAC,
     "stream_ac": picorl.StreamAC,
     "stream_q": picorl.StreamQ,
 }
@@ -30,6 +31,10 @@ DEFAULTS = {"algorithm": "sac", "hidden": [64, 64], "batch_size": 100, "replay_c
 
 # Steps of a rollout, for PPO.
 ROLLOUT = 1024
+
+# Transitions of a sequence and sequences of a batch at most, for a recurrent SAC.
+LENGTH = 12
+SEQUENCES = 32
 
 # Steps before learning starts, as TD3 and SAC have it.
 WARMUP = 100
@@ -78,7 +83,10 @@ class Setup:
         if self.algorithm in STREAMING:
             return f"{name}, one transition at a time"
         chunk = self.options["chunk"]
-        return f"{name}, batch {self.options['batch_size']}{f' in chunks of {chunk}' if chunk else ''}, {self.experience()}"
+        memory = f", {self.options['units']} units" if "units" in self.options else ""
+        sequences = f" sequences of {self.options['length']}" if "length" in self.options else ""
+        chunks = f" in chunks of {chunk}" if chunk else ""
+        return f"{name}{memory}, batch {self.options['batch_size']}{sequences}{chunks}, {self.experience()}"
 
     def experience(self):
         """Where it learns from."""
@@ -100,6 +108,8 @@ def setup(
     steps=None,
     obs=None,
     actions=None,
+    units=None,
+    length=None,
 ):
     """The Setup of these choices; what is None comes from the board's own training section. board may be None."""
     rollout = rollout or ROLLOUT
@@ -107,8 +117,10 @@ def setup(
     algorithm = algorithm or given["algorithm"]
     if algorithm in DISCRETE:
         env = Sizes(obs or 4, actions or 2, discrete=True)
+    elif obs is None and actions is None:
+        env = PendulumWithoutVelocity() if algorithm == "recurrent_sac" else Pendulum()
     else:
-        env = Pendulum() if obs is None and actions is None else Sizes(obs or 3, actions or 1)
+        env = Sizes(obs or 3, actions or 1)
     options = {"hidden": tuple(hidden or given["hidden"]), "chunk": chunk or given.get("chunk")}
     if algorithm in STREAMING:
         pass  # what the others learn from, these do not keep
@@ -118,6 +130,13 @@ def setup(
         options["batch_size"] = batch or 2 ** round(math.log2(min(given["batch_size"], rollout)))
     else:
         options["batch_size"] = batch or given["batch_size"]
+    if algorithm == "recurrent_sac":
+        options["units"] = units or options["hidden"][0]
+        options["length"] = length or LENGTH
+        options["batch_size"] = batch or min(given["batch_size"], SEQUENCES)
+        if not chunk and options["chunk"]:  # a board's own is about single transitions
+            options["chunk"] = max(1, options["chunk"] // (options["length"] + 1))
+    if algorithm != "ppo":
         options["replay_capacity"] = replay or given["replay_capacity"]
     arena = board.get("firmware.arena", 0) if board else 0
     return Setup(algorithm, env, steps or given["steps"], options, arena)

@@ -33,6 +33,7 @@ class Planned(str, enum.Enum):
     dqn = "dqn"
     stream_ac = "stream_ac"
     stream_q = "stream_q"
+    recurrent_sac = "recurrent_sac"
 
 
 class Runtime(str, enum.Enum):
@@ -154,7 +155,11 @@ def plan(
     hidden: Annotated[int | None, typer.Option(min=1, metavar="N...", help="Units of the hidden layers.")] = None,
     # An option of click takes a fixed number of values: those after the first arrive as arguments.
     more_hidden: Annotated[list[int] | None, typer.Argument(hidden=True, metavar="", min=1)] = None,
-    batch: Annotated[int | None, typer.Option(min=1, help="Transitions an update learns from.")] = None,
+    units: Annotated[int | None, typer.Option(min=1, help="Units of the GRUs (recurrent SAC).")] = None,
+    length: Annotated[int | None, typer.Option(min=1, help="Transitions of a sequence (recurrent SAC).")] = None,
+    batch: Annotated[
+        int | None, typer.Option(min=1, help="Transitions an update learns from; sequences of a recurrent SAC.")
+    ] = None,
     replay: Annotated[int | None, typer.Option(min=1, help="Rows of the replay.")] = None,
     rollout: Annotated[int | None, typer.Option(min=1, help="Steps of a rollout (PPO).")] = None,
     chunk: Annotated[int | None, typer.Option(min=1, help="Rows of a batch in one piece of work().")] = None,
@@ -178,6 +183,8 @@ def plan(
         steps=steps,
         obs=obs,
         actions=actions,
+        units=units,
+        length=length,
     )
     if board is None:
         console.print(board_plan.all_boards(**choices))

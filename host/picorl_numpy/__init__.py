@@ -52,6 +52,7 @@ from .optimizer import (
     sgd_delta,
 )
 from .quadrotor import quadrotor_reset, quadrotor_step
+from .recurrent import gru_cell, gru_cell_backward, replay_gather_sequences, weigh_rows
 from .replay import replay_begin, replay_gather, replay_observe, replay_sample
 from .statistics import moments_apply, moments_restore, moments_update, standardise
 from .streaming import (

@@ -191,6 +191,38 @@ PICORL_UNUSED static int picorl_check_replay_gather(picorl_error *error, const f
     return picorl_check_below(error, "indices", indices, 0, count, capacity);
 }
 
+PICORL_UNUSED static int picorl_check_replay_gather_sequences(picorl_error *error, const float *replay_obs,
+    const float *replay_action, const float *replay_reward, const uint8_t *replay_flags, const int32_t *indices,
+    float *x, float *action, float *reward, float *keep, float *weight, uint32_t obs_size, uint32_t act_size,
+    uint32_t capacity, uint32_t count, uint32_t steps, uint32_t burn_in) {
+    if (picorl_check_columns(error, "steps", "capacity", 0, steps, capacity)) {
+        return -1;
+    }
+    return picorl_check_below(error, "indices", indices, 0, count, capacity);
+}
+
+// A step of a recurrent network, and where its outputs go.
+PICORL_NOINLINE static int picorl_check_step(
+    picorl_error *error, uint32_t units, uint32_t width, uint32_t steps, uint32_t step) {
+    if (picorl_check_columns(error, "units", "width", 0, units, width)) {
+        return -1;
+    }
+    return picorl_check_columns(error, "step + 1", "steps", step, 1, steps);
+}
+
+PICORL_UNUSED static int picorl_check_gru_cell(picorl_error *error, const float *keep, float *gates,
+    const float *hidden, float *state, float *previous, float *candidate, float *out, uint32_t units, uint32_t width,
+    uint32_t steps, uint32_t step, uint32_t row, uint32_t rows) {
+    return picorl_check_step(error, units, width, steps, step);
+}
+
+PICORL_UNUSED static int picorl_check_gru_cell_backward(picorl_error *error, const float *keep, float *gates,
+    const float *previous, const float *candidate, const float *d_out1, const float *d_out2, float *d_state,
+    const float *d_through, float *d_hidden, float *all_d_hidden, uint32_t units, uint32_t width, uint32_t steps,
+    uint32_t step, uint32_t row, uint32_t rows) {
+    return picorl_check_step(error, units, width, steps, step);
+}
+
 PICORL_UNUSED static int picorl_check_gaussian_head(picorl_error *error, const float *head, const float *noise,
     float *action, uint32_t width, uint32_t column, float *log_prob, uint32_t act_size, uint32_t row, uint32_t rows) {
     return picorl_check_columns(error, "column + act_size", "width", column, act_size, width);

@@ -32,6 +32,8 @@
 #include "network.inc.h"
 #include "optimizer.inc.h"
 #include "replay.inc.h"
+#include "sequences.inc.h"
+#include "gru.inc.h"
 #include "heads.inc.h"
 #include "losses.inc.h"
 #include "choices.inc.h"

@@ -22,6 +22,7 @@ _HOMES = {
     "Quadrotor": "quadrotor",
     "VectorAcrobot": "vector_acrobot",
     "VectorAcrobotSwingUp": "vector_acrobot",
+    "PendulumWithoutVelocity": "pendulum_without_velocity",
     "VectorCartPole": "vector",
     "VectorMountainCar": "vector_mountain_car",
     "VectorPendulum": "vector",

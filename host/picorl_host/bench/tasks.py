@@ -84,6 +84,7 @@ TASKS = {
         (("8 of 10", all_but_a_fifth, 90.0),),
         {"noise_correlation": 0.95, "replay_capacity": 30_000},
         evaluate_every=2_000,
+    ),
     # With the hyper-parameters of the paper; the final policy is scored.
     "stream-ac": Task(
         "StreamAC",

@@ -1,6 +1,7 @@
 """What the benchmarks run under MicroPython and CPython: train, timed, without evaluation unless the best policy or a curve is wanted; then score.
 
-Pendulum's score is the mean return over episodes from the angles and velocities of the CSV file "starts", others' that of 100 episodes.
+Pendulum's score (with or without velocity) is the mean return over episodes from the angles and velocities of the CSV file "starts", others' that
+of 100 episodes.
 """
 
 import json
@@ -26,6 +27,7 @@ def score(agent, env, path):
         for line in lines:
             angle, velocity = line.split(",")
             env.set_state(float(angle), float(velocity))
+            agent.reset()
             while not env.truncated:
                 agent.predict(env.obs, action)
                 env.step(action)
@@ -50,9 +52,8 @@ seed = config["seed"]
 kind = config.get("env") or "Pendulum"
 one = getattr(envs, kind)(seed=seed)
 env = getattr(envs, "Vector" + kind)(config["n_envs"], seed=seed) if config.get("n_envs") else one
-agent = getattr(picorl, {"sac": "SAC", "td3": "TD3"}.get(config["algo"], config["algo"]))(
-    env, seed=seed, **config.get("options", {})
-)
+algo = config["algo"]
+agent = getattr(picorl, algo if algo in picorl.__all__ else algo.upper())(env, seed=seed, **config.get("options", {}))
 report("start", kernels=picorl.kernels.name)
 every = config.get("evaluate_every")
 begin = cpu_time()
@@ -64,7 +65,7 @@ report("trained", cpu=cpu_time() - begin, crc=agent.crc())
 if config.get("score"):
     if every and not curve:
         agent.use_best()
-    on_starts = kind == "Pendulum"
+    on_starts = kind[:8] == "Pendulum"
     report(
         "scored", score=score(agent, one, config["starts"]) if on_starts else picorl.evaluate(agent, one.clone(1), 100)
     )

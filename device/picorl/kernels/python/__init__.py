@@ -47,6 +47,8 @@ _HOMES = {
     "gaussian_head": "actor_critic",
     "gaussian_head_backward": "actor_critic",
     "gaussian_log_prob": "on_policy",
+    "gru_cell": "recurrent",
+    "gru_cell_backward": "recurrent",
     "huber_delta": "supervised",
     "init_params": "networks",
     "linear_schedule": "optimizer",
@@ -76,6 +78,7 @@ _HOMES = {
     "q_error": "streaming",
     "replay_begin": "replay",
     "replay_gather": "replay",
+    "replay_gather_sequences": "recurrent",
     "replay_observe": "replay",
     "replay_sample": "replay",
     "rollout_observe": "on_policy",
@@ -96,6 +99,7 @@ _HOMES = {
     "uniform": "threefry",
     "uniform_action": "acting",
     "value_delta": "on_policy",
+    "weigh_rows": "recurrent",
 }
 __getattr__ = lazy.loader(__name__, _HOMES)
 
