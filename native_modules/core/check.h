@@ -436,10 +436,6 @@ static inline bool picorl_is_any(const uint8_t *wanted) {
     return wanted[0] / PICORL_TYPE == PICORL_BYTES && wanted[2] == 0;
 }
 
-static inline bool picorl_is_layout(const uint8_t *wanted) {
-    return wanted[0] / PICORL_TYPE == PICORL_INT32S && wanted[2] == 0;
-}
-
 static inline bool picorl_fits_type(char typecode, const uint8_t *wanted) {
     if (picorl_is_any(wanted)) {
         return typecode == 'f' || typecode == 'i' || typecode == 'I' || typecode == 'B';
@@ -462,6 +458,10 @@ static inline uint64_t picorl_size(const uint8_t *token, const uint8_t *end, con
     uint64_t outer_sum = 0;
     uint64_t outer_product = 1;
     for (; token < end; token++) {
+        if (*token < '(') {
+            product *= values[*token];
+            continue;
+        }
         switch (*token) {
             case '+':
                 sum += product;
@@ -480,7 +480,7 @@ static inline uint64_t picorl_size(const uint8_t *token, const uint8_t *end, con
                 sum = outer_sum;
                 break;
             default:
-                product *= *token & PICORL_NUMBER ? *token & ~PICORL_NUMBER : values[*token];
+                product *= *token & ~PICORL_NUMBER;
         }
     }
     return sum + product;
@@ -578,19 +578,22 @@ PICORL_NOINLINE static bool picorl_take(picorl_error *error, const uint8_t *sign
         }
         picorl_buffer buffer = {NULL, 0, 0};
         picorl_buffer_state state = picorl_take_buffer(call, object, wanted[0] & PICORL_WRITES, &buffer);
-        bool fine = state == PICORL_BUFFER_FINE && picorl_fits_type(buffer.typecode, wanted);
-        if (picorl_is_any(wanted)) {
+        // Hundreds of calls an update come here: what holds for nearly every buffer is asked first.
+        bool fine = state == PICORL_BUFFER_FINE &&
+            (buffer.typecode == picorl_typecodes[wanted[0] / PICORL_TYPE] || picorl_fits_type(buffer.typecode, wanted));
+        if (wanted[2]) {
+            fine = fine && !picorl_misaligned(&buffer);
+            fine = fine && picorl_elements(&buffer) >= picorl_size(wanted + 3, wanted + 3 + wanted[2], call->n);
+        } else if (picorl_is_any(wanted)) {
             fine = fine && buffer.bytes <= UINT32_MAX;
             call->bytes = (uint32_t)buffer.bytes;
         } else {
             fine = fine && !picorl_misaligned(&buffer);
-            if (fine && picorl_is_layout(wanted)) {
+            if (fine) { // a layout
                 call->layers = picorl_check_layout(error, buffer.data, picorl_elements(&buffer), call->n);
                 if (call->layers == 0) {
                     return false;
                 }
-            } else {
-                fine = fine && picorl_elements(&buffer) >= picorl_size(wanted + 3, wanted + 3 + wanted[2], call->n);
             }
         }
         if (!fine) {

@@ -202,8 +202,29 @@ NOINLINE void narrow_weight_gradient(layer_shape s, const float *x, const float 
     product_of(&p, delta, 1, s.outputs, x, s.inputs, 1);
     product_ends(&p, START_STORED, 0, FINISH_STORE, PICORL_IDENTITY);
 #if PICORL_W == 1
-    product_into(&p, grad, 1, s.outputs, s.outputs, s.inputs, rows);
-    product_run(&p);
+    float part[64];
+    uint32_t outputs = s.outputs > 1 && s.inputs >= 16 ? s.outputs : 0;
+    if (outputs == 0) {
+        product_into(&p, grad, 1, s.outputs, s.outputs, s.inputs, rows);
+        product_run(&p);
+    }
+    // One output after the other, its gradient side by side meanwhile.
+    for (uint32_t first = 0; outputs && first < s.inputs; first += 64) {
+        uint32_t columns = least(s.inputs - first, 64);
+        p.b = x + first;
+        for (uint32_t o = 0; o < outputs; o++) {
+            float *to = grad + (size_t)first * outputs + o;
+            for (uint32_t i = 0; i < columns; i++) {
+                part[i] = to[i * outputs];
+            }
+            p.a = delta + o;
+            product_into(&p, part, 0, 1, 1, columns, rows);
+            product_run(&p);
+            for (uint32_t i = 0; i < columns; i++) {
+                to[i * outputs] = part[i];
+            }
+        }
+    }
 #else
     float part[NARROW][DENSE_COLUMNS];
     for (uint32_t first = 0; first < s.inputs; first += DENSE_COLUMNS) {

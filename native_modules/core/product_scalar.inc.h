@@ -174,13 +174,12 @@ NOINLINE uint32_t forward_tiles(const product *p) {
 
 // --- a row by itself: sums over the steps that are not zero ---
 
-#define ROW_STEPS 64 // at most in one go; a multiple of 2
+#define ROW_STEPS 64 // at most in one go
 
-// The steps that are not zero, and perhaps one more that is.
+// The steps that are not zero.
 INLINE live_step *find_live_steps(
     const float *a, size_t a_step, const float *b, size_t b_step, uint32_t steps, live_step *live) {
     live_step *end = live;
-    const float *first = b;
     for (uint32_t k = steps / 4; k; k--) {
         UNROLL for (uint32_t v = 0; v < 4; v++) {
             end = append_live_step(end, b, bits_of_float(*a));
@@ -195,12 +194,27 @@ INLINE live_step *find_live_steps(
         a += a_step;
         b += b_step;
     }
-    if ((end - live) % 2) {
-        end->x = 0;
-        end->b = first;
-        end++;
-    }
     return end;
+}
+
+INLINE uint32_t live_columns(uint32_t left) {
+    return left < 24 || left == 32 ? 16 : 24;
+}
+
+// The sums over these steps of all columns, but for the last of fewer than 16.
+INLINE void live_row(
+    const float *start, const live_step *live, const live_step *end, float *c, uint32_t columns, int relu) {
+    size_t offset = 0;
+    while (columns >= 16) {
+        uint32_t n = live_columns(columns);
+        if (n == 16) {
+            sixteen_live_sums(&start, live, end, offset, &c, relu);
+        } else {
+            twentyfour_live_sums(&start, live, end, offset, &c, relu);
+        }
+        offset += n * sizeof(float);
+        columns -= n;
+    }
 }
 
 // Steps that are not zero are found once for all columns. Returns how many columns are done.
@@ -208,40 +222,34 @@ NOINLINE uint32_t live_rows(const product *p, uint32_t first_row) {
     const float *a_row = p->a + (size_t)first_row * p->a_row;
     float *c = p->c + (size_t)first_row * p->c_row;
     int relu = p->finish == FINISH_ACTIVATION && p->activation == PICORL_RELU;
-    uint32_t column = 0;
+    uint32_t done = 0;
+    while (done + 16 <= p->columns) {
+        done += live_columns(p->columns - done);
+    }
     for (uint32_t row = first_row; row < p->rows; row++) {
         const float *a = a_row;
         const float *b = p->b;
         const float *start = p->start == START_BIAS ? p->bias : c;
-        for (uint32_t steps = p->steps;;) {
-            live_step live[ROW_STEPS + 1];
-            live_step *end = find_live_steps(a, p->a_step, b, p->b_step, least(steps, ROW_STEPS), live);
-            int last = steps <= ROW_STEPS;
-            for (column = 0; column + 16 <= p->columns;) {
-                uint32_t left = p->columns - column;
-                if (left < 24 || left == 32) {
-                    sixteen_live_sums(start + column, live, end, column, c + column, relu & last);
-                    column += 16;
-                } else {
-                    twentyfour_live_sums(start + column, live, end, column, c + column, relu & last);
-                    column += 24;
-                }
-            }
-            if (last) {
-                break;
-            }
-            steps -= ROW_STEPS;
+        uint32_t steps = p->steps;
+        live_step live[ROW_STEPS];
+        for (; steps > ROW_STEPS; steps -= ROW_STEPS) {
+            live_step *end = find_live_steps(a, p->a_step, b, p->b_step, ROW_STEPS, live);
+            live_row(start, live, end, c, p->columns, 0);
             a += ROW_STEPS * (size_t)p->a_step;
             b += ROW_STEPS * (size_t)p->b_step;
             start = c;
         }
+        live_step *end = find_live_steps(a, p->a_step, b, p->b_step, steps, live);
+        if (end != live || start != c || relu) {
+            live_row(start, live, end, c, p->columns, relu);
+        }
         if (p->finish == FINISH_ACTIVATION && !relu) {
-            finish_others(p, c, column);
+            finish_others(p, c, done);
         }
         a_row += p->a_row;
         c += p->c_row;
     }
-    return column;
+    return done;
 }
 
 // --- gradients of inputs: a row's sums side by side, without those whose derivative is zero ---
@@ -291,6 +299,20 @@ INLINE void four_dots(const dots *d, const uint8_t *columns, float *c) {
     }
 }
 
+// The sums of columns[0] to columns[7], whose activation is not tanh. The steps are a multiple of 8.
+INLINE void eight_dots(const dots *d, const uint8_t *columns, float *c) {
+    const float *b[8];
+    float sum[8];
+    UNROLL for (uint32_t v = 0; v < 8; v++) {
+        b[v] = d->b + (size_t)columns[v] * d->b_column;
+    }
+    eight_by_eights(sum, d->a, b, d->steps / 8);
+    flush_eight(sum);
+    UNROLL for (uint32_t v = 0; v < 8; v++) {
+        c[columns[v]] = sum[v];
+    }
+}
+
 // The columns behind a ReLU that is not zero, or all. Returns their end.
 INLINE uint8_t *find_live_columns(const float *c, uint32_t count, int relu, uint8_t *columns) {
     uint8_t *end = columns;
@@ -312,6 +334,7 @@ NOINLINE void input_rows(const product *p) {
     d.steps = p->steps;
     d.b_column = p->b_column;
     d.activation = p->activation;
+    int eights = p->steps % 8 == 0 && p->activation != PICORL_TANH;
     float *c_row = p->c;
     for (uint32_t row = 0; row < p->rows; row++) {
         d.b = p->b;
@@ -321,9 +344,13 @@ NOINLINE void input_rows(const product *p) {
             uint8_t columns[DOT_COLUMNS + 3];
             uint8_t *end = find_live_columns(c, count, d.activation == PICORL_RELU, columns);
             if (end != columns) {
-                end[0] = end[1] = end[2] = end[-1]; // the last once more, to make fours
+                end[0] = end[1] = end[2] = end[-1]; // the last once more, to make fours and eights
             }
-            for (const uint8_t *at = columns; at < end; at += 4) {
+            const uint8_t *at = columns;
+            for (; eights && end - at > 4; at += 8) {
+                eight_dots(&d, at, c);
+            }
+            for (; at < end; at += 4) {
                 four_dots(&d, at, c);
             }
             d.b += (size_t)count * d.b_column;

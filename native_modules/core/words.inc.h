@@ -61,34 +61,39 @@ typedef struct live_step {
 #define RELU_OF_TWENTYFOUR \
     RELU_OF_SIXTEEN RELU(16) RELU(17) RELU(18) RELU(19) RELU(20) RELU(21) RELU(22) RELU(23)
 
+// An odd number of steps starts with the second of the loop's two.
 #define LIVE_SUMS(last, x, next_x, STEP, RELUS) \
-    size_t offset = column * sizeof(float); \
     const float *b; \
     __asm__ volatile( \
-        "vldmia %[start], {s0-s" #last "}\n\t" \
-        "b 2f\n" \
-        "1:\n\t" STEP(x) STEP(next_x) \
+        "sub %[b], %[end], %[at]\n\t" \
+        "lsls %[b], %[b], #28\n\t" \
+        "vldmia %[start]!, {s0-s" #last "}\n\t" \
+        "bpl 2f\n\t" \
+        "b 4f\n" \
+        "1:\n\t" STEP(x) \
+        "4:\n\t" STEP(next_x) \
         "2:\n\t" \
         "cmp %[at], %[end]\n\t" \
         "bne 1b\n\t" \
         "cmp %[relu], #0\n\t" \
         "beq 3f\n\t" RELU_START RELUS RELU_END \
         "3:\n\t" \
-        "vstmia %[c], {s0-s" #last "}" \
-        : [at] "+&r"(live), [b] "=&r"(b) \
-        : [start] "r"(start), [end] "r"(end), [column] "r"(offset), [c] "r"(c), [relu] "r"(relu) \
+        "vstmia %[c]!, {s0-s" #last "}" \
+        : [at] "+&r"(live), [b] "=&r"(b), [start] "+&r"(*start), [c] "+&r"(*c) \
+        : [end] "r"(end), [column] "r"(offset), [relu] "r"(relu) \
         : "memory", "cc", "vfpcc", "s0", "s1", "s2", "s3", "s4", "s5", "s6", "s7", "s8", "s9", "s10", "s11", "s12", \
         "s13", "s14", "s15", "s16", "s17", "s18", "s19", "s20", "s21", "s22", "s23", "s24", "s25", "s26", "s27", \
         "s28", "s29", "s30", "s31")
 
-// sum[v] += x * b[column + v] over the steps in `live`, an even number; start and c are the sums before and after.
+// sum[v] += x * b[v] for v < 16 over the steps in `live`, whose b is `offset` bytes further; start and c are the sums
+// before and after, and move on.
 INLINE void sixteen_live_sums(
-    const float *start, const live_step *live, const live_step *end, uint32_t column, float *c, int relu) {
+    const float **start, const live_step *live, const live_step *end, size_t offset, float **c, int relu) {
     LIVE_SUMS(15, 16, 17, STEP_OF_SIXTEEN, RELU_OF_SIXTEEN);
 }
 
 INLINE void twentyfour_live_sums(
-    const float *start, const live_step *live, const live_step *end, uint32_t column, float *c, int relu) {
+    const float **start, const live_step *live, const live_step *end, size_t offset, float **c, int relu) {
     LIVE_SUMS(23, 24, 25, STEP_OF_TWENTYFOUR, RELU_OF_TWENTYFOUR);
 }
 
@@ -142,6 +147,54 @@ INLINE void add_four_by_four(float *sum, const float **a, const float **b) {
         "m"(*(const float (*)[4])b[2]), "m"(*(const float (*)[4])b[3])
         : "s12", "s13", "s14", "s15", "s16", "s17", "s18", "s19", "s20", "s21", "s22", "s23", "s24", "s25", "s26",
         "s27", "s28", "s29", "s30", "s31");
+}
+
+#define FOUR_OF_EIGHT(s0, s1, s2, s3, b0, b1, b2, b3) \
+    "vldmia " b0 "!, {s16-s19}\n\t" \
+    "vldmia " b1 "!, {s20-s23}\n\t" \
+    "vldmia " b2 "!, {s24-s27}\n\t" \
+    "vldmia " b3 "!, {s28-s31}\n\t" \
+    "vfma.f32 " s0 ", s12, s16\n\t" \
+    "vfma.f32 " s1 ", s12, s20\n\t" \
+    "vfma.f32 " s2 ", s12, s24\n\t" \
+    "vfma.f32 " s3 ", s12, s28\n\t" \
+    "vfma.f32 " s0 ", s13, s17\n\t" \
+    "vfma.f32 " s1 ", s13, s21\n\t" \
+    "vfma.f32 " s2 ", s13, s25\n\t" \
+    "vfma.f32 " s3 ", s13, s29\n\t" \
+    "vfma.f32 " s0 ", s14, s18\n\t" \
+    "vfma.f32 " s1 ", s14, s22\n\t" \
+    "vfma.f32 " s2 ", s14, s26\n\t" \
+    "vfma.f32 " s3 ", s14, s30\n\t" \
+    "vfma.f32 " s0 ", s15, s19\n\t" \
+    "vfma.f32 " s1 ", s15, s23\n\t" \
+    "vfma.f32 " s2 ", s15, s27\n\t" \
+    "vfma.f32 " s3 ", s15, s31\n\t"
+#define EIGHT_BY_FOUR \
+    "vldmia %8!, {s12-s15}\n\t" \
+    FOUR_OF_EIGHT("%0", "%1", "%2", "%3", "%9", "%10", "%11", "%12") \
+    FOUR_OF_EIGHT("%4", "%5", "%6", "%7", "%13", "%14", "%15", "%16")
+
+// sum[v] is the sum of a[k] * b[v][k] for k < 8 * eights; eights is not 0. An assembly statement has too few operands
+// for sums that go in.
+INLINE void eight_by_eights(float *sum, const float *a, const float **b, uint32_t eights) {
+    __asm__ volatile("vmov.f32 %0, #1.0\n\t"
+                     "vsub.f32 %0, %0, %0\n\t"
+                     "vmov.f32 %1, %0\n\t"
+                     "vmov.f32 %2, %0\n\t"
+                     "vmov.f32 %3, %0\n\t"
+                     "vmov.f32 %4, %0\n\t"
+                     "vmov.f32 %5, %0\n\t"
+                     "vmov.f32 %6, %0\n\t"
+                     "vmov.f32 %7, %0\n"
+                     "1:\n\t" EIGHT_BY_FOUR EIGHT_BY_FOUR "subs %17, %17, #1\n\t"
+                     "bne 1b"
+        : "=&t"(sum[0]), "=&t"(sum[1]), "=&t"(sum[2]), "=&t"(sum[3]), "=&t"(sum[4]), "=&t"(sum[5]), "=&t"(sum[6]),
+        "=&t"(sum[7]), "+&r"(a), "+&r"(b[0]), "+&r"(b[1]), "+&r"(b[2]), "+&r"(b[3]), "+&r"(b[4]), "+&r"(b[5]),
+        "+&r"(b[6]), "+&r"(b[7]), "+&r"(eights)
+        :
+        : "memory", "cc", "s12", "s13", "s14", "s15", "s16", "s17", "s18", "s19", "s20", "s21", "s22", "s23", "s24",
+        "s25", "s26", "s27", "s28", "s29", "s30", "s31");
 }
 
 #define ADD_EIGHT(last, x0, x1, x2, x3, x4, x5, x6, x7) \
@@ -248,31 +301,33 @@ INLINE void flush_eight(float *x) {
         } \
     } while (0)
 
-INLINE void live_sums(const float *start, const live_step *live, const live_step *end, uint32_t column, float *c,
+INLINE void live_sums(const float **start, const live_step *live, const live_step *end, size_t offset, float **c,
     int relu, const uint32_t C) {
     float sum[24];
     UNROLL for (uint32_t v = 0; v < C; v++) {
-        sum[v] = start[v];
+        sum[v] = (*start)[v];
     }
     for (; live != end; live++) {
-        const float *b = live->b + column;
+        const float *b = live->b + offset / sizeof(float);
         UNROLL for (uint32_t v = 0; v < C; v++) {
             sum[v] = v_fma(live->x, b[v], sum[v]);
         }
     }
     UNROLL for (uint32_t v = 0; v < C; v++) {
-        c[v] = relu ? activate(sum[v], PICORL_RELU) : sum[v];
+        (*c)[v] = relu ? activate(sum[v], PICORL_RELU) : sum[v];
     }
+    *start += C;
+    *c += C;
 }
 
 NOINLINE void sixteen_live_sums(
-    const float *start, const live_step *live, const live_step *end, uint32_t column, float *c, int relu) {
-    live_sums(start, live, end, column, c, relu, 16);
+    const float **start, const live_step *live, const live_step *end, size_t offset, float **c, int relu) {
+    live_sums(start, live, end, offset, c, relu, 16);
 }
 
 NOINLINE void twentyfour_live_sums(
-    const float *start, const live_step *live, const live_step *end, uint32_t column, float *c, int relu) {
-    live_sums(start, live, end, column, c, relu, 24);
+    const float **start, const live_step *live, const live_step *end, size_t offset, float **c, int relu) {
+    live_sums(start, live, end, offset, c, relu, 24);
 }
 
 INLINE live_step *append_live_step(live_step *end, const float *b, uint32_t x) {
@@ -310,6 +365,17 @@ INLINE void add_four_by_four(float *sum, const float **a, const float **b) {
         float x = *(*a)++;
         UNROLL for (uint32_t v = 0; v < 4; v++) {
             sum[v] = v_fma(x, *b[v]++, sum[v]);
+        }
+    }
+}
+
+INLINE void eight_by_eights(float *sum, const float *a, const float **b, uint32_t eights) {
+    UNROLL for (uint32_t v = 0; v < 8; v++) {
+        sum[v] = 0;
+    }
+    for (uint32_t k = 0; k < 8 * eights; k++) {
+        UNROLL for (uint32_t v = 0; v < 8; v++) {
+            sum[v] = v_fma(a[k], b[v][k], sum[v]);
         }
     }
 }
