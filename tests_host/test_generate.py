@@ -209,7 +209,7 @@ def test_a_build_for_some_algorithms_has_the_layers_that_it_was_told_to_keep(tmp
 
 
 def test_unknown_algorithms_are_named(tmp_path):
-    choices = "sac, td3, ppo, dqn, stream, supervised, mountain_car, acrobot, quadrotor, wrappers, norm, activations"
+    choices = "sac, td3, ppo, dqn, recurrent_sac, stream, supervised, mountain_car, acrobot, quadrotor, wrappers, norm, activations"
     with pytest.raises(SystemExit, match=f"algorithms: a2c, must be of {choices}"):
         generate.main(["--out", str(tmp_path / "none"), "--algorithms", "sac a2c"])
     assert not (tmp_path / "none").exists()

@@ -244,7 +244,7 @@ NOINLINE uint32_t live_rows(const product *p, uint32_t first_row) {
             live_row(start, live, end, c, p->columns, relu);
         }
         if (p->finish == FINISH_ACTIVATION && !relu) {
-            finish_others(p, c, done);
+            activate_all(c, done, p->activation);
         }
         a_row += p->a_row;
         c += p->c_row;
@@ -299,7 +299,7 @@ INLINE void four_dots(const dots *d, const uint8_t *columns, float *c) {
     }
 }
 
-// The sums of columns[0] to columns[7], whose activation is not tanh. The steps are a multiple of 8.
+// The sums of columns[0] to columns[7], whose derivatives are 1. The steps are a multiple of 8.
 INLINE void eight_dots(const dots *d, const uint8_t *columns, float *c) {
     const float *b[8];
     float sum[8];
@@ -334,7 +334,7 @@ NOINLINE void input_rows(const product *p) {
     d.steps = p->steps;
     d.b_column = p->b_column;
     d.activation = p->activation;
-    int eights = p->steps % 8 == 0 && p->activation != PICORL_TANH;
+    int eights = p->steps % 8 == 0 && p->activation != PICORL_TANH && p->activation != SLOPES;
     float *c_row = p->c;
     for (uint32_t row = 0; row < p->rows; row++) {
         d.b = p->b;
