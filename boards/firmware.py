@@ -151,7 +151,12 @@ def main():
     parser.add_argument("--quiet", action="store_true", help="say nothing of what is up to date")
     parser.add_argument("--stock", action="store_true", help="without picorl, as MicroPython's own firmware")
     parser.add_argument("--arena", type=size, help="bytes of memory that the collector does not scan, such as 512K")
-    parser.add_argument("--algorithms", default="", metavar="NAMES", help='such as "sac ppo"; default: all there are')
+    parser.add_argument(
+        "--algorithms",
+        default="",
+        metavar="NAMES",
+        help='such as "sac ppo", or "sac norm activations" for its optional layers; default: all there are',
+    )
     arguments = parser.parse_args()
     algorithms = " ".join(sorted(arguments.algorithms.split()))
     try:

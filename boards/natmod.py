@@ -69,7 +69,12 @@ def sizes(product):
 def main():
     parser = argparse.ArgumentParser(description="Build native modules for stock firmware, into build/natmod/.")
     parser.add_argument("archs", nargs="*", metavar="ARCH", help=f"{', '.join(COMPILERS)}; default: all that can be")
-    parser.add_argument("--algorithms", default="", metavar="NAMES", help='such as "sac ppo"; default: all there are')
+    parser.add_argument(
+        "--algorithms",
+        default="",
+        metavar="NAMES",
+        help='such as "sac ppo", or "sac norm activations" for its optional layers; default: all there are',
+    )
     arguments = parser.parse_args()
     wanted, algorithms = arguments.archs, " ".join(sorted(arguments.algorithms.split()))
     unknown = set(wanted) - set(COMPILERS)

@@ -20,7 +20,10 @@ RECORD = 4  # numbers of a layer in a layout
 
 _DENSE = 1
 _ELEMENTWISE = 4
-_OTHER_MACS = 4  # what a number costs in other layers, about
+
+# What a number costs in other layers than dense ones, in multiply-adds of theirs; measured on a Cortex-M7.
+_NORM_MACS = 24
+_ELEMENTWISE_MACS = 56
 
 
 def _named(what, value, names, first):
@@ -94,12 +97,14 @@ def n_hidden(layout):
 def _layer_macs(layout, start):
     total = 0
     for i in range(start, len(layout), RECORD):
-        total += layout[i + 2] * (layout[i + 1] if layout[i] == _DENSE else _OTHER_MACS)
+        kind = layout[i]
+        each = layout[i + 1] if kind == _DENSE else _ELEMENTWISE_MACS if kind == _ELEMENTWISE else _NORM_MACS
+        total += layout[i + 2] * each
     return total
 
 
 def macs(layout):
-    """Multiply-adds of a forward pass of one row."""
+    """Multiply-adds of a forward pass of one row; layers that are not dense count by their time."""
     return _layer_macs(layout, 0)
 
 

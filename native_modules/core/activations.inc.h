@@ -37,18 +37,24 @@ INLINE int is_other(int32_t activation) {
     return PICORL_WITH_ACTIVATIONS && (activation == PICORL_LEAKY_RELU || activation == PICORL_SIGMOID);
 }
 
+#define ACTIVATE_EACH(y) \
+    FOR_LANES(i, n, 0, count) { \
+        vf at = v_get(x + i, n); \
+        v_put(x + i, n, y); \
+    }
+
 // Any activation, in place.
 NOINLINE void activate_all(float *x, uint32_t count, int32_t activation) {
-    FOR_LANES(i, n, 0, count) {
-        vf y = v_get(x + i, n);
-        if (PICORL_WITH_ACTIVATIONS && activation == PICORL_LEAKY_RELU) {
-            y = v_flush(v_select(v_ge(y, v_set(0)), y, v_set(LEAK) * y));
-        } else if (PICORL_WITH_ACTIVATIONS && activation == PICORL_SIGMOID) {
-            y = v_flush(v_set(1) / (v_set(1) + v_exp(-y)));
-        } else {
-            y = activate(y, activation);
-        }
-        v_put(x + i, n, y);
+    if (activation == PICORL_IDENTITY) {
+        ACTIVATE_EACH(activate(at, PICORL_IDENTITY));
+    } else if (activation == PICORL_RELU) {
+        ACTIVATE_EACH(activate(at, PICORL_RELU));
+    } else if (activation == PICORL_TANH) {
+        ACTIVATE_EACH(activate(at, PICORL_TANH));
+    } else if (PICORL_WITH_ACTIVATIONS && activation == PICORL_LEAKY_RELU) {
+        ACTIVATE_EACH(v_flush(v_select(v_ge(at, v_set(0)), at, v_set(LEAK) * at)));
+    } else if (PICORL_WITH_ACTIVATIONS) {
+        ACTIVATE_EACH(v_flush(v_set(1) / (v_set(1) + v_exp(-at))));
     }
 }
 
@@ -64,9 +70,11 @@ INLINE vf other_slope(vf out, int32_t activation) {
 }
 
 // Outputs become the derivatives there. Returns what stands for the activation from now on.
-NOINLINE int32_t slopes_of_others(float *out, uint32_t count, int32_t activation) {
-    FOR_LANES(i, n, 0, count) {
-        v_put(out + i, n, other_slope(v_get(out + i, n), activation));
+NOINLINE int32_t slopes_of_others(float *x, uint32_t count, int32_t activation) {
+    if (activation == PICORL_LEAKY_RELU) {
+        ACTIVATE_EACH(other_slope(at, PICORL_LEAKY_RELU));
+    } else {
+        ACTIVATE_EACH(other_slope(at, PICORL_SIGMOID));
     }
     return SLOPES;
 }

@@ -148,12 +148,12 @@ NOINLINE void narrow_forward(layer_shape s, const float *params, const float *x,
 }
 #endif
 
-INLINE void wide_forward(
-    layer_shape s, const float *params, const float *x, float *out, uint32_t rows, int many_zeros) {
+INLINE void wide_forward(layer_shape s, const float *params, const float *x, float *out, uint32_t rows, int many_zeros,
+    product_finish finish) {
     product p;
     product_of(&p, x, s.inputs, 1, params, s.outputs, 1);
     product_into(&p, out, s.outputs, 1, rows, s.outputs, s.inputs);
-    product_ends(&p, START_BIAS, params + (size_t)s.inputs * s.outputs, FINISH_ACTIVATION, s.activation);
+    product_ends(&p, START_BIAS, params + (size_t)s.inputs * s.outputs, finish, s.activation);
     p.many_zeros = many_zeros;
     product_run(&p);
 }
@@ -162,13 +162,15 @@ INLINE void wide_forward(
 INLINE void dense_forward(
     layer_shape s, const float *params, const float *x, float *out, uint32_t rows, int many_zeros) {
     int32_t activation = s.activation;
+    product_finish finish = FINISH_ACTIVATION;
     if (is_other(activation)) {
         s.activation = PICORL_IDENTITY;
+        finish = FINISH_STORE;
     }
     if (s.outputs <= NARROW) {
         narrow_forward(s, params, x, out, rows);
     } else {
-        wide_forward(s, params, x, out, rows, many_zeros);
+        wide_forward(s, params, x, out, rows, many_zeros, finish);
     }
     if (is_other(activation)) {
         activate_all(out, rows * s.outputs, activation);

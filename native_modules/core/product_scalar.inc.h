@@ -139,12 +139,6 @@ INLINE void tile_finish(const product *p, const tile *t, float *c) {
     }
 }
 
-NOINLINE void finish_others(const product *p, float *c, uint32_t columns) {
-    for (uint32_t o = 0; o < columns; o++) {
-        c[o] = finish_sum(p, c[o], 0);
-    }
-}
-
 // Returns how many rows are done, but for the last columns % TILE_COLUMNS.
 NOINLINE uint32_t forward_tiles(const product *p) {
     uint32_t row = 0;
@@ -165,8 +159,9 @@ NOINLINE uint32_t forward_tiles(const product *p) {
             }
             tile_finish(p, &t, c + column);
         }
-        for (uint32_t r = 0; p->activation != PICORL_RELU && r < TILE_ROWS; r++, c += p->c_row) {
-            finish_others(p, c, column);
+        int others = p->finish == FINISH_ACTIVATION && p->activation != PICORL_RELU;
+        for (uint32_t r = 0; others && r < TILE_ROWS; r++, c += p->c_row) {
+            activate_all(c, column, p->activation);
         }
     }
     return row;
