@@ -169,6 +169,16 @@ def test_a_build_for_some_algorithms_has_their_kernels_only(tmp_path):
     assert "#define PICORL_LINKAGE_gae\n" in header
 
 
+def test_environments_and_wrappers_are_in_a_build_for_some_algorithms_if_they_are_named():
+    def built(*names):
+        return {kernel.name for kernel in generate.included(names)}
+
+    plain, more = built("sac"), built("sac", "quadrotor", "wrappers")
+    assert more - plain == {"quadrotor_reset", "quadrotor_step", "moments_update", "scale"}
+    assert {"pendulum_step", "deterministic_action", "moments_apply"} <= plain
+    assert built(*generate.EVERYTHING) == set(NAMES)
+
+
 def test_unknown_algorithms_are_named(tmp_path):
     with pytest.raises(
         SystemExit,
