@@ -1,6 +1,5 @@
 """The on-policy kernels: gradients, distributions, limits and what they refuse, on every backend."""
 
-import importlib.util
 import math
 from array import array
 
@@ -98,10 +97,10 @@ def test_values_within_the_range_keep_their_gradient(backend):
     np.testing.assert_allclose(d_value, np.array(value) / 1000, 1e-5)
 
 
-@pytest.mark.skipif(importlib.util.find_spec("torch") is None, reason="PyTorch is not installed")
+@pytest.mark.torch
 @pytest.mark.parametrize("size", [1, 3, 17])
 def test_gradients_are_pytorchs(backend, size):
-    import torch
+    torch = pytest.importorskip("torch", reason="PyTorch is not installed here: make test-torch")
 
     def tensors(wide, *trained):
         return {
