@@ -208,6 +208,16 @@ def test_a_build_for_some_algorithms_has_the_layers_that_it_was_told_to_keep(tmp
         assert got == pytest.approx(list(args["out"]), rel=1e-5, abs=1e-6), name
 
 
+def test_environments_and_wrappers_are_in_a_build_for_some_algorithms_if_they_are_named():
+    def built(*names):
+        return {kernel.name for kernel in generate.build_for(names).kernels}
+
+    plain, more = built("sac"), built("sac", "quadrotor", "wrappers")
+    assert more - plain == {"quadrotor_reset", "quadrotor_step", "moments_update", "scale"}
+    assert {"pendulum_step", "deterministic_action", "moments_apply"} <= plain
+    assert built(*generate.EVERYTHING) == set(NAMES)
+
+
 def test_unknown_algorithms_are_named(tmp_path):
     choices = "sac, td3, ppo, dqn, recurrent_sac, stream, supervised, mountain_car, acrobot, quadrotor, wrappers, norm, activations"
     with pytest.raises(SystemExit, match=f"algorithms: a2c, must be of {choices}"):

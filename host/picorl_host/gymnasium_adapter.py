@@ -91,13 +91,17 @@ class FromGymnasium:
         return type(self)(gymnasium.make(self.env.spec), seed)
 
 
+def _facts(env):
+    """(limits of obs, steps a second) of an environment of picorl's; no limits and 20 of another."""
+    kind = type(env)
+    return _FACTS[kind.__name__] if kind.__module__.startswith(envs.__name__) else (_INF, 20)
+
+
 def _observation_space(env):
     """A Box: of the environment's limits where they are known, of all numbers elsewhere (wrappers change them)."""
-    most, _ = _FACTS.get(type(env).__name__, (_INF, None))
+    most, _ = _facts(env)
     low, high = most if isinstance(most, tuple) and isinstance(most[0], tuple) else (np.negative(most), most)
     size = len(env.obs)
-    if np.ndim(high) and len(high) != size:  # a class of the same name, but another one
-        low, high = -_INF, _INF
     return Box(*(np.broadcast_to(np.float32(bound), size).copy() for bound in (low, high)), dtype=np.float32)
 
 
@@ -129,7 +133,7 @@ class ToGymnasium(gymnasium.Env):
             raise ValueError("ToGymnasium: env has n_envs, must be a single environment")
         self.picorl_env = env
         self.render_mode = render_mode
-        _, fps = _FACTS.get(type(getattr(env, "unwrapped", env)).__name__, (None, self.metadata["render_fps"]))
+        _, fps = _facts(getattr(env, "unwrapped", env))
         self.metadata = self.metadata | {"render_fps": fps}
         self.observation_space = _observation_space(env)
         self.action_space = _action_space(env)

@@ -4,7 +4,7 @@ A scene is (left, bottom, right, top), the part of the world that is shown in m,
 says what it is, and is the character that draws it: "-" ground, "." a line to reach, "#" a body, "*" a moving part, "o" a joint, "+" a target.
 """
 
-from math import atan2, cos, pi, sin
+from math import atan2, cos, floor, pi, sin
 
 
 def _pendulum(obs):
@@ -24,7 +24,7 @@ def _height(x):
 
 
 def _mountain_car(obs):
-    xs = [-1.2 + 0.06 * i for i in range(31)]
+    xs = [-1.2 + 0.1 * i for i in range(19)]
     strokes = [("-", a, _height(a), b, _height(b)) for a, b in zip(xs, xs[1:])]
     x, goal = obs[0], 0.45
     strokes += [(".", goal, _height(goal), goal, _height(goal) + 0.25)]
@@ -102,21 +102,28 @@ class _Page:
         for row in range(height):
             self.text[(row + 1) * (self.width + 1) - 1] = 10
 
-    def put(self, mark, x, y):
-        column, row = int((x - self.left) / self.per_row * 2), int((self.top - y) / self.per_row)
-        if 0 <= column < self.width and 0 <= row < self.height and x >= self.left and y <= self.top:
-            self.text[row * (self.width + 1) + column] = ord(mark)
+    def cell(self, x, y):
+        """Column and row of a place; of one far off the page, a cell beside it."""
+        column, row = floor((x - self.left) / self.per_row * 2), floor((self.top - y) / self.per_row)
+        return max(-1, min(self.width, column)), max(-1, min(self.height, row))
 
     def stroke(self, mark, x0, y0, x1, y1):
-        steps = max(1, int(2 * max(abs(x1 - x0) * 2, abs(y1 - y0)) / self.per_row))
-        for i in range(steps + 1):
-            self.put(mark, x0 + (x1 - x0) * i / steps, y0 + (y1 - y0) * i / steps)
+        column, row = self.cell(x0, y0)
+        right, down = self.cell(x1, y1)
+        right -= column
+        down -= row
+        steps = max(1, abs(right), abs(down))
+        for i in range(steps + 1):  # in whole numbers, which take no memory
+            c = column + (2 * right * i + steps) // (2 * steps)
+            r = row + (2 * down * i + steps) // (2 * steps)
+            if 0 <= c < self.width and 0 <= r < self.height:
+                self.text[r * (self.width + 1) + c] = ord(mark)
 
 
 def render(env, height=11):
     """A picture of env as a string of `height` lines and one with its state in numbers; an environment without one shows its obs.
 
-    Takes a few KB of heap for a moment. An environment of your own that has a method render() draws itself.
+    Takes some KB of heap for a moment. An environment of your own that has a method render() draws itself.
     """
     inner = getattr(env, "unwrapped", env)
     if hasattr(inner, "render"):
