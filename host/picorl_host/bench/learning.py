@@ -35,7 +35,13 @@ def learn(runtime, names, seeds, steps, options, console):
     """Scores by task and seed, as many trainings at a time as there are cores. steps: instead of the tasks' own; options: beside them."""
 
     def one(task, seed):
-        config = {"algo": task.algo, "env": task.env, "n_envs": task.n_envs, "options": task.options | options, "seed": seed}
+        config = {
+            "algo": task.algo,
+            "env": task.env,
+            "n_envs": task.n_envs,
+            "options": task.options | options,
+            "seed": seed,
+        }
         every = task.evaluate_every and min(task.evaluate_every, steps or task.steps)
         config |= {"steps": steps or task.steps, "evaluate_every": every, "score": True}
         config["starts"] = str(STARTS)
@@ -76,7 +82,9 @@ def main(
     task: Annotated[str, typer.Option(help="Tasks, separated by commas.")] = ",".join(TASKS),
     seeds: Annotated[int, typer.Option(min=1, help="How many, counted from 0.")] = 10,
     steps: Annotated[int | None, typer.Option(min=200, help="Environment steps, instead of the task's.")] = None,
-    options: Annotated[str, typer.Option(metavar="JSON", help="Arguments of the agents that replace the tasks'.")] = "{}",
+    options: Annotated[
+        str, typer.Option(metavar="JSON", help="Arguments of the agents that replace the tasks'.")
+    ] = "{}",
     runtime: Annotated[Runtime, typer.Option(help="Where to train.")] = Runtime.micropython,
     micropython: Annotated[str | None, typer.Option(metavar="PATH", help="Another MicroPython.")] = None,
     out: Annotated[Path, typer.Option(dir_okay=False, help="The results as JSON.")] = Path("build/bench/learning.json"),
@@ -96,7 +104,14 @@ def main(
         console.print(f"{name}: {chosen.algo} on {chosen.env}, {steps or chosen.steps:,} steps", highlight=False)
     console.print(f"Return under {interpreter.name}", table, sep="\n")
     out.parent.mkdir(parents=True, exist_ok=True)
-    whole = {"runtime": interpreter.name, "steps": steps, "options": options, "optimum": optimum, "scores": scores, "results": results}
+    whole = {
+        "runtime": interpreter.name,
+        "steps": steps,
+        "options": options,
+        "optimum": optimum,
+        "scores": scores,
+        "results": results,
+    }
     out.write_text(json.dumps(whole, indent=2) + "\n")
     if not all(result["passed"] for result in results.values()):
         raise typer.Exit(1)
