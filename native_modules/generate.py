@@ -192,7 +192,8 @@ def defines(values):
 def agreement():
     """C that compiles only when the constants in core/picorl.h are those of the table."""
     state = {name: index for name, index in kernels.REPLAY_STATE.items() if name != "spare"}
-    expected = {**kernels.KINDS, **kernels.ACTIVATIONS, **state, "record": kernels.RECORD}
+    activations = {**kernels.ACTIVATIONS, **kernels.INPUT_ACTIVATIONS}
+    expected = {**kernels.KINDS, **activations, **state, "record": kernels.RECORD}
     equal = " && ".join(f"PICORL_{name.upper()} == {value}" for name, value in expected.items())
     return wrapped(f"typedef char picorl_constants_agree[{equal} ? 1 : -1];")
 
@@ -246,6 +247,8 @@ def signatures_h(chosen):
         "LEAST_KIND": min(kernels.KINDS.values()),
         "MOST_KIND": max(kernels.KINDS.values()),
         "MOST_ACTIVATION": max(kernels.ACTIVATIONS.values()),
+        "LEAST_INPUT_ACTIVATION": min(kernels.INPUT_ACTIVATIONS.values()),
+        "MOST_INPUT_ACTIVATION": max(kernels.INPUT_ACTIVATIONS.values()),
         "MAX_INTS": max(len(ints_of(k)) for k in chosen),
         "MAX_BUFFERS": max(len(buffers_of(k)) for k in chosen),
     }

@@ -17,10 +17,13 @@ ABI = 4  # changes whenever a signature or a meaning below changes; the library 
 
 # A network's layout is a sequence of records of four int32: kind, inputs, outputs, activation. A dense layer has its
 # weights [in][out] and then its biases as params, a layer norm gains and then biases; the others have none, and but
-# for dense layers outputs are as many as inputs.
+# for dense layers outputs are as many as inputs. An elementwise layer is nothing but its activation.
 RECORD = 4
-KINDS = {"dense": 1, "layer_norm": 2, "normalize": 3}
+KINDS = {"dense": 1, "layer_norm": 2, "normalize": 3, "elementwise": 4}
+# Derivatives that follow from the output: of dense layers and norms.
 ACTIVATIONS = {"identity": 0, "relu": 1, "tanh": 2, "leaky_relu": 3, "sigmoid": 4}
+# Derivatives that need the input or the whole row: of elementwise layers.
+INPUT_ACTIVATIONS = {"fast_tanh": 5, "gelu": 6, "softmax": 7}
 
 
 # Layers that not every network has, by the name that tells a build for some algorithms to keep them, and the algorithms
@@ -28,10 +31,14 @@ ACTIVATIONS = {"identity": 0, "relu": 1, "tanh": 2, "leaky_relu": 3, "sigmoid": 
 @dataclass(frozen=True)
 class Layers:
     kinds: tuple
+    activations: tuple = ()
     of: tuple = ()
 
 
-LAYERS = {"norm": Layers(("layer_norm", "normalize"), of=("stream",))}
+LAYERS = {
+    "norm": Layers(("layer_norm", "normalize"), of=("stream",)),
+    "activations": Layers(("elementwise",), ("leaky_relu", "sigmoid"), of=("stream",)),
+}
 
 # Indices of a replay's int32 state.
 REPLAY_STATE = {"head": 0, "size": 1, "pending": 2, "valid": 3, "refused": 4, "spare": 5}
@@ -712,6 +719,27 @@ KERNELS = (
             *ROWS,
             Int("batch", 1),
         ),
+        of=("ppo",),
+    ),
+    Kernel(
+        "rollout_observe",
+        """Store what the actions at `row` led to, of all environments: reward (envs) and ended (envs; 1 terminated, 2 truncated) go to
+        their rows, next_obs (envs, obs_size) to last_obs. final_obs (envs, obs_size) holds the last observations of the episodes that ended.
+        Returns 0, with nothing written, when a reward or a final_obs is not finite; otherwise 1, plus 2 when all of next_obs is
+        finite (if not, last_obs stays), plus 4 when an episode was truncated.""",
+        (
+            F("reward", "envs"),
+            F("next_obs", "envs * obs_size"),
+            Buffer("ended", "B", "envs"),
+            F("final_obs", "envs * obs_size"),
+            Fw("last_obs", "envs * obs_size"),
+            Fw("rollout_reward", "row + envs"),
+            Buffer("rollout_ended", "B", "row + envs", True),
+            Int("envs", 1),
+            Int("obs_size", 1),
+            Int("row"),
+        ),
+        returns="int",
         of=("ppo",),
     ),
     Kernel(

@@ -12,6 +12,8 @@ CASES = {
     "PPO": lambda options: (picorl.PPO, envs.Pendulum(0, 20), options),
     "PPO, discrete": lambda options: (picorl.PPO, envs.CartPole(0), options),
     "PPO, together": lambda options: (picorl.PPO, envs.VectorPendulum(3, 0, 20), options),
+    "PPO, normed": lambda options: (picorl.PPO, envs.Pendulum(0, 20), options),
+    "DQN, normed": lambda options: (picorl.DQN, envs.CartPole(0), options),
     "DQN": lambda options: (picorl.DQN, envs.CartPole(0), options),
     "StreamAC": lambda options: (picorl.StreamAC, envs.Pendulum(0, 20), options),
     "StreamQ": lambda options: (picorl.StreamQ, envs.CartPole(0), options),

@@ -49,6 +49,12 @@ def layout():
 PARAMS = 20 + 102 + 36
 
 
+# Another with every kind of layer and every activation that the first has not; 5, 17 and 2 wide like it.
+OTHER_KINDS = array("i", (1, 3, 5, 3, 2, 5, 5, 4, 4, 5, 5, 6, 1, 5, 17, 0, 3, 17, 17, 3))
+OTHER_KINDS.extend(array("i", (4, 17, 17, 7, 4, 17, 17, 5, 1, 17, 2, 2, 4, 2, 2, 7)))
+OTHER_PARAMS = PARAMS + 10
+
+
 def rng(step=0xFFFFFFFF):
     return array("I", (0x80000001, 12345, step, 0))
 
@@ -60,6 +66,16 @@ def network(name, z):
         return (layout(), params, x, out, cache, 1, 4)
     k.forward(layout(), params, x, out, cache, 1, 4)
     return (layout(), params, x, out, cache, z.floats(10), z.floats(PARAMS), zeros(12), 1, 4)
+
+
+def other_network(name, z):
+    params, x, out, cache = z.floats(OTHER_PARAMS), z.floats(15), zeros(10), zeros(4 * 85)
+    if name == "init_params":
+        return (OTHER_KINDS, params, rng(7))
+    if name == "forward":
+        return (OTHER_KINDS, params, x, out, cache, 1, 4)
+    k.forward(OTHER_KINDS, params, x, out, cache, 1, 4)
+    return (OTHER_KINDS, params, x, out, cache, z.floats(10), z.floats(OTHER_PARAMS), zeros(12), 1, 4)
 
 
 def shrunk(floats):
@@ -293,6 +309,7 @@ def obgd(name, z):
 
 GROUPS = (
     (network, ("forward", "backward")),
+    (other_network, ("forward", "backward", "init_params")),
     (lambda name, z: (layout(), zeros(PARAMS), rng(7)), ("init_params",)),
     (optimiser, ("adam_advance", "adam", "adam_delta", "apply_delta", "polyak")),
     (lambda name, z: (rng(), zeros(37), 37), ("uniform", "normal")),

@@ -41,6 +41,22 @@ def test_a_run_gives_the_desktops_bits(same_class, algorithm):
     assert on(same_class, algorithm, options, "crc", steps) == f"crc {expected}\n"
 
 
+@pytest.mark.parametrize(
+    "algorithm,layers",
+    (
+        ("SAC", dict(activation="gelu", norm="layer_norm")),
+        pytest.param("TD3", dict(activation="leaky_relu", norm="normalize"), marks=pytest.mark.size("medium")),
+        pytest.param("SAC", dict(activation="fast_tanh", norm="layer_norm"), marks=pytest.mark.size("medium")),
+        pytest.param("TD3", dict(activation="sigmoid"), marks=pytest.mark.size("medium")),
+    ),
+    ids=str,
+)
+def test_other_layers_give_the_desktops_bits(same_class, algorithm, layers):
+    options, _ = SETTINGS["small"]
+    options = {**options, **layers}
+    assert on(same_class, algorithm, options, "crc", 39) == f"crc {desktop.crc(algorithm, options, 39)}\n"
+
+
 @pytest.mark.size("medium")
 def test_300_steps_of_the_default_size_give_the_desktops_bits(same_class):
     expected = desktop.crc("SAC", DEFAULT, 300)

@@ -13,10 +13,12 @@ OPTIONS = {
     "PPO": ON_POLICY,
     "PPO, discrete": {**ON_POLICY, "max_kl": 0.05, "anneal_steps": 1000, "normalise_obs": True},
     "PPO, together": {**ON_POLICY, "value_clip": 0.2, "entropy": 0.01, "activation": "tanh"},
+    "PPO, normed": {**ON_POLICY, "activation": "gelu", "norm": "layer_norm"},
     "DQN": dict(hidden=(8,), batch_size=8, replay_capacity=100, warmup_steps=10, chunk=3, seed=0),
     "StreamAC": dict(hidden=(8, 8), chunk=1, seed=0),
     "StreamQ": dict(hidden=(8, 8), exploration_steps=30, chunk=1, seed=0),
 }
+OPTIONS["DQN, normed"] = {**OPTIONS["DQN"], "activation": "leaky_relu", "norm": "normalize"}
 CASES = pytest.mark.parametrize("case", OPTIONS)
 SOME = pytest.mark.parametrize(
     "case", ("PPO", "StreamAC", "StreamQ", pytest.param("DQN", marks=pytest.mark.size("medium")))

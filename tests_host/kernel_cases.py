@@ -15,8 +15,9 @@ GUARD = 3  # elements behind each buffer that no kernel may touch
 DTYPES = {"f": np.float32, "i": np.int32, "I": np.uint32, "B": np.uint8}
 WIDE = {"f": np.float64, "i": np.int64, "I": np.int64, "B": np.uint8}
 KERNELS = {kernel.name: kernel for kernel in table.KERNELS}
-DENSE, LAYER_NORM, NORMALIZE = (table.KINDS[name] for name in ("dense", "layer_norm", "normalize"))
+DENSE, LAYER_NORM, NORMALIZE, ELEMENTWISE = table.KINDS.values()
 ACTIVATIONS = tuple(table.ACTIVATIONS.values())
+INPUT_ACTIVATIONS = tuple(table.INPUT_ACTIVATIONS.values())
 
 
 class Random(random_module.Random):
@@ -24,17 +25,18 @@ class Random(random_module.Random):
         return [self.gauss(0, scale) for _ in range(n)]
 
     def layout(self):
-        """Dense layers, half of the time with norms between, before and behind them."""
+        """Dense layers, half of the time with other kinds between, before and behind them."""
         widths = [self.choice(SIZES) for _ in range(self.randint(2, 4))]
-        normed = self.random() < 0.5
+        mixed = self.random() < 0.5
         layout = array("i")
         for i, width in enumerate(widths):
             if i:
                 layout.extend(array("i", (DENSE, widths[i - 1], width, self.choice(ACTIVATIONS))))
-            if normed and width > 3 and self.random() < 0.5:  # of few numbers it comes close to 1 / 0
-                layout.extend(
-                    array("i", (self.choice((LAYER_NORM, NORMALIZE)), width, width, self.choice(ACTIVATIONS)))
-                )
+            if mixed and width > 3 and self.random() < 0.5:  # of few numbers it comes close to 1 / 0
+                kind = self.choice((LAYER_NORM, NORMALIZE))
+                layout.extend(array("i", (kind, width, width, self.choice(ACTIVATIONS))))
+            if mixed and self.random() < 0.5:
+                layout.extend(array("i", (ELEMENTWISE, width, width, self.choice(INPUT_ACTIVATIONS))))
         return layout
 
 
@@ -49,9 +51,9 @@ def dense(widths, activations):
 
 def shape(layout):
     records = [layout[i : i + 4] for i in range(0, len(layout), 4)]
-    params = {DENSE: lambda n, m: (n + 1) * m, LAYER_NORM: lambda n, m: 2 * n, NORMALIZE: lambda n, m: 0}
+    params = {DENSE: lambda n, m: (n + 1) * m, LAYER_NORM: lambda n, m: 2 * n}
     return {
-        "n_params": sum(params[kind](n, m) for kind, n, m, _ in records),
+        "n_params": sum(params[kind](n, m) for kind, n, m, _ in records if kind in params),
         "n_in": layout[1],
         "n_out": layout[-2],
         "n_hidden": sum(m for _, _, m, _ in records[:-1]),
@@ -148,7 +150,7 @@ def contents(kernel, name, n, args, r):
         return [r.gauss(0, (2, 1, 0.2, 1)[i % 4]) for i in range(n)]
     if name == "action" and kernel.name == "cartpole_step":
         return [r.randrange(2) for _ in range(n)]
-    if name == "ended":
+    if name in ("ended", "rollout_ended"):
         return [r.choice((0, 0, 0, 0, 0, 0, 1, 2)) for _ in range(n)]
     if name == "choice":
         return [r.randrange(args["n"]) for _ in range(n)]

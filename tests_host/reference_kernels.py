@@ -88,7 +88,7 @@ def split(layout, params):
     """The params of each layer as views: [weights (in, out), biases], [gains, biases] or nothing."""
     layers, at = [], 0
     for kind, n, m, _ in records(layout):
-        sizes = {1: (n * m, m), 2: (n, n), 3: ()}[kind]
+        sizes = {1: (n * m, m), 2: (n, n)}.get(kind, ())
         parts = []
         for size in sizes:
             parts.append(params[at : at + size])
@@ -113,6 +113,9 @@ ACTIVATIONS = {
     2: np.tanh,
     3: lambda x: np.where(x > 0, x, LEAK * x),
     4: lambda x: (1 + np.tanh(x / 2)) / 2,
+    5: lambda x: np.where(np.abs(x) < 3, x * (27 + x**2) / (27 + 9 * x**2), np.sign(x)),
+    6: lambda x: x * (1 + np.tanh(np.sqrt(2 / np.pi) * (x + 0.044715 * x**3))) / 2,
+    7: lambda x: np.exp(x - np.log(np.exp(x).sum(axis=1, keepdims=True))),
 }
 SLOPES = {  # from the output
     0: np.ones_like,
@@ -121,6 +124,22 @@ SLOPES = {  # from the output
     3: lambda y: np.where(y > 0, 1, LEAK),
     4: lambda y: y * (1 - y),
 }
+
+
+def gelu_slope(x):
+    t = np.tanh(np.sqrt(2 / np.pi) * (x + 0.044715 * x**3))
+    return (1 + t) / 2 + x * (1 - t**2) / 2 * np.sqrt(2 / np.pi) * (1 + 3 * 0.044715 * x**2)
+
+
+def elementwise_gradient(x, activation, d):
+    if activation == 5:
+        t = 9 * x**2 + 27
+        return d * np.where(np.abs(x) < 3, ((27 + 3 * x**2) * t - (27 * x + x**3) * 18 * x) / t**2, 0)
+    if activation == 6:
+        return d * gelu_slope(x)
+    y = ACTIVATIONS[7](x)
+    jacobian = y[:, :, None] * (np.eye(y.shape[1]) - y[:, None, :])
+    return np.einsum("ri,rij->rj", d, jacobian)
 
 
 def spread(x):
@@ -135,6 +154,8 @@ def layer(kind, parts, x):
     """A layer's output before its activation."""
     if kind == 1:
         return x @ parts[0] + parts[1]
+    if kind == 4:
+        return x
     return standardised(x) * parts[0] + parts[1] if parts else standardised(x)
 
 
@@ -181,13 +202,15 @@ def backward(layout, params, x, out, cache, d_out, grad, d_x, row, rows):
     d = deltas[-1].copy()
     for k in reversed(range(len(shapes))):
         kind, _, _, activation = shapes[k]
-        d = d * SLOPES[activation](ys[k])
+        d = d * SLOPES.get(activation, np.ones_like)(ys[k])
         deltas[k][...] = d
         if grads and grads[k]:
             grads[k][0][...] += xs[k].T @ d if kind == 1 else (standardised(xs[k]) * d).sum(axis=0)
             grads[k][1][...] += d.sum(axis=0)
         if kind == 1:
             d = d @ layers[k][0].T
+        elif kind == 4:
+            d = elementwise_gradient(xs[k], activation, d)
         else:
             d = norm_input_gradient(xs[k], d * layers[k][0] if layers[k] else d)
     if d_x is not None:
@@ -581,6 +604,19 @@ def value_delta(value, target, old_value, clip, d_value, loss, row, rows, batch)
             square, d = max(square, other), 0 if other > square else d
         d_value[r] = d
         loss[0] += square
+
+
+def rollout_observe(reward, next_obs, ended, final_obs, last_obs, rollout_reward, rollout_ended, envs, obs_size, row):
+    n = envs * obs_size
+    if not np.all(np.isfinite([*reward[:envs], *final_obs[:n]])):
+        return 0
+    rollout_reward[row : row + envs] = reward[:envs]
+    rollout_ended[row : row + envs] = ended[:envs]
+    found = 1 | (4 if 2 in list(ended[:envs]) else 0)
+    if np.all(np.isfinite(next_obs[:n])):
+        last_obs[:n] = next_obs[:n]
+        found |= 2
+    return found
 
 
 def gae(reward, ended, value, final_value, coeffs, advantage, target, envs, steps):

@@ -1,11 +1,14 @@
 """The bindings that native_modules/generate.py makes from the table of kernels."""
 
 import ast
+import importlib.util
 import inspect
 import os
 import re
+import shutil
 import subprocess
 import sys
+import sysconfig
 from array import array
 from pathlib import Path
 
@@ -169,8 +172,42 @@ def test_a_build_for_some_algorithms_has_their_kernels_only(tmp_path):
     assert "#define PICORL_LINKAGE_gae\n" in header
 
 
+LAYERS = {  # of 3 numbers: what a build must have been told to keep for it
+    "dense with tanh": ((1, 3, 3, 2), None),
+    "dense with sigmoid": ((1, 3, 3, 4), "activations"),
+    "layer norm": ((2, 3, 3, 1), "norm"),
+    "normalisation with leaky ReLU": ((3, 3, 3, 3), "norm activations"),
+    "GELU": ((4, 3, 3, 6), "activations"),
+}
+
+
+@compiled
+@pytest.mark.skipif(not shutil.which("cc"), reason="no C compiler")
+@pytest.mark.parametrize("kept", ["", "norm", "activations", "norm activations"])
+def test_a_build_for_some_algorithms_has_the_layers_that_it_was_told_to_keep(tmp_path, kept):
+    generate.main(["--out", str(tmp_path / "generated"), "--algorithms", f"sac {kept}"])
+    native, library = SCRIPT.parent, tmp_path / "_picorl.so"
+    folders = [f"-I{folder}" for folder in (tmp_path, native, sysconfig.get_path("include"))]
+    sources = [tmp_path / "generated/cpython.c", native / "core/single.c"]
+    flags = "-O1 -std=gnu99 -ffp-contract=off -shared -fPIC -Wall -Wno-psabi -Werror".split()
+    subprocess.run(["cc", *flags, *folders, *sources, "-o", library], check=True, capture_output=True, text=True)
+    spec = importlib.util.spec_from_file_location("_picorl", library)
+    built = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(built)
+    for name, (record, needs) in LAYERS.items():
+        args = make("forward", Random(name), layout=array("i", record), row=0, rows=2)
+        if needs and not set(needs.split()) <= set(kept.split()):
+            with pytest.raises(ValueError, match=r"layout\[0\] is .* and its activation .*, which this build leaves out"):
+                built.forward(*args.values())
+            continue
+        built.forward(*args.values())
+        got = list(args["out"])
+        MODULES["_picorl"].forward(*args.values())
+        assert got == pytest.approx(list(args["out"]), rel=1e-5, abs=1e-6), name
+
+
 def test_unknown_algorithms_are_named(tmp_path):
-    with pytest.raises(SystemExit, match="algorithms: a2c, must be of sac, td3, ppo, dqn, stream, supervised"):
+    with pytest.raises(SystemExit, match="algorithms: a2c, must be of sac, td3, ppo, dqn, stream, supervised, norm, activations"):
         generate.main(["--out", str(tmp_path / "none"), "--algorithms", "sac a2c"])
     assert not (tmp_path / "none").exists()
 

@@ -14,6 +14,7 @@ from backends import MODULES
 from kernel_cases import (
     ACTIVATIONS,
     DENSE,
+    ELEMENTWISE,
     KERNELS,
     LAYER_NORM,
     NORMALIZE,
@@ -302,6 +303,36 @@ def test_backward_through_norms_is_the_gradient(backend, kind, activation):
     outside = network((kind, 6, 6, activation), (DENSE, 6, 17, 2), (kind, 17, 17, activation))
     for layout in (between, outside):
         assert_backward_is_the_gradient(backend, layout, Random(f"{kind} {activation}"))
+
+
+@pytest.mark.parametrize("activation", table.INPUT_ACTIVATIONS)
+def test_backward_through_elementwise_layers_is_the_gradient(backend, activation):
+    activation = table.INPUT_ACTIVATIONS[activation]
+    one, five, six, nine = ((ELEMENTWISE, n, n, activation) for n in (1, 5, 6, 9))
+    between = network((DENSE, 3, 9, 2), nine, (DENSE, 9, 5, 0), (LAYER_NORM, 5, 5, 4), five, (DENSE, 5, 1, 0), one)
+    outside = network(six, six, (DENSE, 6, 5, 0), five)
+    for layout in (between, outside):
+        assert_backward_is_the_gradient(backend, layout, Random(f"{activation}"))
+
+
+def test_activations_of_large_numbers(backend):
+    x = array("f", (-1e30, -1000, -30, 0, 30, 1000, 1e30))
+    wanted = {
+        "sigmoid": (0, 0, 9.357623e-14, 0.5, 1, 1, 1),
+        "leaky_relu": (-1e28, -10, -0.3, 0, 30, 1000, 1e30),
+        "fast_tanh": (-1, -1, -1, 0, 1, 1, 1),
+        "gelu": (0, 0, 0, 0, 30, 1000, 1e30),
+        "softmax": (0, 0, 0, 0, 0, 0, 1),
+    }
+    for name, ys in wanted.items():
+        out = array("f", [7] * 7)
+        if name in table.ACTIVATIONS:
+            layout, params = dense((1, 1), (table.ACTIVATIONS[name],)), array("f", (1, 0))
+        else:
+            n = 7 if name == "softmax" else 1
+            layout, params = network((ELEMENTWISE, n, n, table.INPUT_ACTIVATIONS[name])), array("f")
+        backend.forward(layout, params, x, out, array("f"), 0, 7 // layout[1])
+        np.testing.assert_allclose(out, ys, 1e-6, err_msg=name)
 
 
 @pytest.mark.parametrize("kind", [LAYER_NORM, NORMALIZE])
@@ -731,7 +762,15 @@ BAD_LAYOUTS = {
     "no outputs": ([1, 3, 0, 0], "layout[2] (outputs) is 0"),
     "negative inputs": ([1, -3, 4, 0], "layout[1] (inputs) is -3"),
     "negative outputs": ([1, 3, -4, 0], "layout[2] (outputs) is -4"),
-    "unknown activation": ([1, 3, 4, 5], "layout[3] (activation) is 5, must be 0 to 4"),
+    "unknown activation": ([1, 3, 4, 8], "layout[3] (activation) is 8, must be 0 to 4 for kind 1"),
+    "an activation that needs its input": ([1, 3, 4, 6], "layout[3] (activation) is 6, must be 0 to 4 for kind 1"),
+    "a norm with such an activation": ([3, 3, 3, 5], "layout[3] (activation) is 5, must be 0 to 4 for kind 3"),
+    "an elementwise layer without": ([4, 3, 3, 1], "layout[3] (activation) is 1, must be 5 to 7 for kind 4"),
+    "an elementwise layer with an unknown one": (
+        [4, 3, 3, 8],
+        "layout[3] (activation) is 8, must be 5 to 7 for kind 4",
+    ),
+    "an elementwise layer of another width": ([4, 3, 4, 6], "layout[2] (outputs) is 4, must be 3"),
     "negative activation": ([1, 3, 4, -1], "layout[3] (activation) is -1"),
     "huge": ([1, 2**31 - 1, 2**31 - 1, 0], "layout[1] (inputs) is 2147483647"),
     "huge outputs": ([1, 3, 2**31 - 1, 0], "layout[2] (outputs) is 2147483647"),

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import reference_kernels as reference
 from backends import MODULES
-from kernel_cases import DENSE, LAYER_NORM, NORMALIZE, Random, dense, make, network, shape
+from kernel_cases import DENSE, ELEMENTWISE, LAYER_NORM, NORMALIZE, Random, dense, make, network, shape
 
 pytestmark = pytest.mark.skipif(not MODULES["_picorl"], reason="no C kernels")
 
@@ -57,7 +57,7 @@ def layers(layout, params):
     for i in range(0, len(layout), table.RECORD):
         kind, n, m, activation = layout[i : i + table.RECORD]
         parts = []
-        for size in {DENSE: (n * m, m), LAYER_NORM: (n, n), NORMALIZE: ()}[kind]:
+        for size in {DENSE: (n * m, m), LAYER_NORM: (n, n)}.get(kind, ()):
             parts.append(params[at : at + size])
             at += size
         if kind == DENSE:
@@ -80,14 +80,18 @@ def dense_forward(fma, x, weights, bias):
     return bias + lanes[0]
 
 
-def row_means(fma, x, y=None):
-    """Of x, or of x * y: a sum for each row in 16 lanes and the tree, times 1 / width."""
+def row_sums(fma, x, y=None):
+    """Of x, or of x * y: for each row a sum in 16 lanes and the tree."""
     lanes = np.zeros((16, len(x)), F)
     for i in range(x.shape[1]):
         lanes[i % 16] = lanes[i % 16] + x[:, i] if y is None else fma(x[:, i], y[:, i], lanes[i % 16])
     for half in (8, 4, 2, 1):
         lanes[:half] += lanes[half : 2 * half]
-    return (lanes[0] * (F(1) / F(x.shape[1])))[:, None]
+    return lanes[0][:, None]
+
+
+def row_means(fma, x, y=None):
+    return row_sums(fma, x, y) * (F(1) / F(x.shape[1]))
 
 
 def normalized(fma, x):
@@ -120,10 +124,48 @@ def slope(fma, delta, y, activation):
     return delta
 
 
+GELU_CONSTANTS = [
+    F(c) for c in (2 * np.sqrt(2 / np.pi), 0.044715 * 2 * np.sqrt(2 / np.pi), 3 * 0.044715 * 2 * np.sqrt(2 / np.pi))
+]
+
+
+def gelu_divisor(module, fma, x):
+    return F(1) + exp(module, -(x * fma(GELU_CONSTANTS[1], x * x, GELU_CONSTANTS[0])))
+
+
+def exponentials(module, x):
+    return exp(module, x - x.max(axis=1, keepdims=True))
+
+
+def elementwise(module, fma, x, activation):
+    if activation == "gelu":
+        return x / gelu_divisor(module, fma, x)
+    if activation == "softmax":
+        e = exponentials(module, x)
+        return e / row_sums(fma, e)
+    x = np.clip(x, F(-3), F(3))
+    return (x * (x * x + F(27))) / fma(F(9), x * x, F(27))
+
+
+def elementwise_backward(module, fma, x, delta, activation):
+    if activation == "gelu":
+        s = F(1) / gelu_divisor(module, fma, x)
+        return delta * fma(x * (s * (F(1) - s)), fma(GELU_CONSTANTS[2], x * x, GELU_CONSTANTS[0]), s)
+    if activation == "softmax":
+        e = exponentials(module, x)
+        total = row_sums(fma, e)
+        return (e / total) * (delta - row_sums(fma, delta, e) / total)
+    x = np.clip(x, F(-3), F(3))
+    root = (F(9) - x * x) / fma(F(3), x * x, F(9))
+    return delta * (root * root)
+
+
 def outputs(module, fma, layout, params, x):
     for kind, activation, parts in layers(layout, params):
         if kind == DENSE:
             x = dense_forward(fma, x, *parts)
+        elif kind == ELEMENTWISE:
+            x = elementwise(module, fma, x, NAMES[activation])
         else:
             x, _ = normalized(fma, x)
             x = fma(x, *parts) if parts else x
@@ -151,19 +193,23 @@ def norm_backward(fma, x, delta, parts, grads):
     return (delta - fma(y, row_means(fma, delta, y), row_means(fma, delta))) * scale
 
 
-def gradients(fma, layout, params, xs, delta, grad):
+def gradients(module, fma, layout, params, xs, delta, grad):
     """The gradient at x; adds to grad. xs: x and the outputs of all layers."""
     known = list(layers(layout, params))
     grads = [parts for _, _, parts in layers(layout, grad)]
     for k in reversed(range(len(known))):
         kind, activation, parts = known[k]
         delta = slope(fma, delta, xs[k + 1], NAMES[activation])
+        if kind == ELEMENTWISE:
+            delta = flush(elementwise_backward(module, fma, xs[k], delta, NAMES[activation]))
+            continue
         backward = dense_backward if kind == DENSE else norm_backward
         delta = flush(backward(fma, xs[k], delta, parts, grads[k]))
     return delta
 
 
-NAMES = {value: name for name, value in table.ACTIVATIONS.items()}
+NAMES = {value: name for name, value in (table.ACTIVATIONS | table.INPUT_ACTIVATIONS).items()}
+FAST_TANH, GELU, SOFTMAX = table.INPUT_ACTIVATIONS.values()
 RELU, TANH, LEAKY, SIGMOID = (table.ACTIVATIONS[name] for name in ("relu", "tanh", "leaky_relu", "sigmoid"))
 WIDTHS = [(1, 1), (3, 64, 64, 1), (5, 17, 4), (17, 3, 6, 2), (2, 5), (64, 5, 33), (4, 65, 1), (40, 2, 40)]
 NETWORKS = {str(widths): dense(widths, [RELU] * (len(widths) - 2) + [0]) for widths in WIDTHS} | {
@@ -177,6 +223,12 @@ NETWORKS = {str(widths): dense(widths, [RELU] * (len(widths) - 2) + [0]) for wid
         (DENSE, 3, 16, 0), (NORMALIZE, 16, 16, LEAKY), (DENSE, 16, 9, 0), (NORMALIZE, 9, 9, SIGMOID), (DENSE, 9, 1, 0)
     ),
     "only norms": network((LAYER_NORM, 21, 21, LEAKY), (NORMALIZE, 21, 21, 0), (LAYER_NORM, 21, 21, SIGMOID)),
+    "fast tanh": network(
+        (DENSE, 3, 37, 0), (ELEMENTWISE, 37, 37, FAST_TANH), (DENSE, 37, 2, LEAKY), (ELEMENTWISE, 2, 2, FAST_TANH)
+    ),
+    "gelu": network((DENSE, 3, 37, TANH), (ELEMENTWISE, 37, 37, GELU), (DENSE, 37, 2, 0), (ELEMENTWISE, 2, 2, GELU)),
+    "softmax": network((ELEMENTWISE, 5, 5, SOFTMAX), (DENSE, 5, 37, RELU), (ELEMENTWISE, 37, 37, SOFTMAX)),
+    "softmax behind a norm": network((DENSE, 5, 18, 0), (LAYER_NORM, 18, 18, LEAKY), (ELEMENTWISE, 18, 18, SOFTMAX)),
     "norm first and last": network((NORMALIZE, 33, 33, RELU), (DENSE, 33, 6, TANH), (LAYER_NORM, 6, 6, RELU)),
 }
 
@@ -211,7 +263,7 @@ def test_backward(c, name):
     module.backward(*args.values())
     x = wide["x"].reshape(19, -1)
     xs = [x, *outputs(module, fma, args["layout"], wide["params"], x)]
-    d_x = gradients(fma, args["layout"], wide["params"], xs, wide["d_out"].reshape(19, -1), wide["grad"])
+    d_x = gradients(module, fma, args["layout"], wide["params"], xs, wide["d_out"].reshape(19, -1), wide["grad"])
     assert bytes(args["grad"]) == wide["grad"].tobytes()
     assert bytes(args["d_x"]) == d_x.tobytes()
 

@@ -182,6 +182,18 @@ def test_networks_are_the_same_at_every_width(scalars, activations):
         assert_same_network(scalars, layout_of(sizes, activations), Numbers(seed), rows)
 
 
+@pytest.mark.parametrize("activation", contract.INPUT_ACTIVATIONS)
+def test_elementwise_layers_are_the_same_at_every_width(scalars, activation):
+    for seed, (sizes, rows) in enumerate(network_cases()):
+        numbers = Numbers(seed)
+        records = []
+        for i, o in zip(sizes, sizes[1:], strict=False):
+            activation_here = contract.INPUT_ACTIVATIONS[activation]
+            records += [(4, i, i, activation_here)] * numbers.integer(0, 1) + [(1, i, o, numbers.integer(0, 4))]
+        records.append((4, o, o, activation_here))
+        assert_same_network(scalars, np.array(records, np.int32).ravel(), numbers, rows)
+
+
 @pytest.mark.parametrize("kind", ["layer_norm", "normalize"])
 @pytest.mark.parametrize("activation", contract.ACTIVATIONS)
 def test_norms_are_the_same_at_every_width(scalars, kind, activation):

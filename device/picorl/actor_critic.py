@@ -14,13 +14,16 @@ class ActorCritic(OffPolicy):
 
     env (or anything with its obs, action_low and action_high) gives the sizes; all memory is taken here.
 
-    hidden           units of the hidden layers of actor and critics, ReLU
+    hidden           units of the hidden layers of actor and critics
     batch_size       transitions an update learns from
     replay_capacity  rows of the replay: one a transition, and one more where an episode was cut off
     warmup_steps     steps with uniform random actions before learning starts
     gamma            discount
     tau              part of a critic that its target takes over in an update
     learning_rate    of Adam, for every network; critic_learning_rate, if not None, for the critics
+    activation       of the hidden layers: relu, leaky_relu, tanh, fast_tanh, sigmoid, gelu, softmax or identity
+    norm             what the hidden layers' numbers pass before it: layer_norm (Ba et al. 2016), normalize (the same without
+                     gains and biases) or None
     chunk            rows of a batch that one piece of `work` handles (None: the whole batch); changes how long
                      a piece takes and how much memory activations need, not one bit of the result
     keep_best        keep a copy of the policy with the best evaluation
@@ -39,6 +42,8 @@ class ActorCritic(OffPolicy):
         tau,
         learning_rate,
         critic_learning_rate,
+        activation,
+        norm,
         chunk,
         keep_best,
         seed,
@@ -55,8 +60,9 @@ class ActorCritic(OffPolicy):
             critic_learning_rate = learning_rate
         real("critic_learning_rate", critic_learning_rate, 0, 1)
 
-        self.actor_layout = self._actor_layout()
-        self.critic_layout = network.mlp((self.obs_size + self.act_size,) + self.hidden + (1,))
+        self.actor_layout = self._actor_layout(activation, norm)
+        critic = (self.obs_size + self.act_size,) + self.hidden + (1,)
+        self.critic_layout = network.mlp(critic, activation, norm=norm)
         self.keep_best = keep_best
         self._chunks = memory.spans(self.batch_size, self.chunk)
         self._actor_spans = memory.spans(network.n_params(self.actor_layout), self.chunk * SPAN)

@@ -12,7 +12,7 @@ class DQN(OffPolicy):
     env (or anything with its obs and n_actions) gives the sizes; all memory is taken here. The network is called actor in checkpoints,
     because a Policy acts by it.
 
-    hidden             units of the hidden layers, ReLU
+    hidden             units of the hidden layers
     batch_size         transitions an update learns from
     replay_capacity    rows of the replay: one a transition, and one more where an episode was cut off
     warmup_steps       steps with uniform random choices before learning starts
@@ -24,6 +24,7 @@ class DQN(OffPolicy):
     huber              errors count linearly beyond this
     max_grad_norm      the gradient is scaled down to this norm (None: not clipped)
     epsilon_start, epsilon_end, exploration_steps   probability of a random choice: falls linearly over so many steps
+    activation, norm   of the hidden layers, as of SAC
     chunk              rows of a batch that one piece of `work` handles (None: all); changes not one bit of the result
     keep_best          keep a copy of the network with the best evaluation
     seed               0 to 2³²-1; same seed, same steps, same bits
@@ -51,6 +52,8 @@ class DQN(OffPolicy):
         epsilon_start=1.0,
         epsilon_end=0.05,
         exploration_steps=10_000,
+        activation="relu",
+        norm=None,
         chunk=None,
         keep_best=True,
         seed=0,
@@ -82,7 +85,7 @@ class DQN(OffPolicy):
         if max_grad_norm is not None:
             real("max_grad_norm", max_grad_norm, 1e-6, 1e6)
         self.clips_grad = max_grad_norm is not None
-        self.actor_layout = network.mlp((self.obs_size,) + self.hidden + (self.n_actions,))
+        self.actor_layout = network.mlp((self.obs_size,) + self.hidden + (self.n_actions,), activation, norm=norm)
         self.critic_layout = self.actor_layout
         self.keep_best = keep_best
         self._chunks = memory.spans(self.batch_size, self.chunk)

@@ -7,30 +7,58 @@ RELU = 1
 TANH = 2
 LEAKY_RELU = 3
 SIGMOID = 4
+FAST_TANH = 5
+GELU = 6
+SOFTMAX = 7
+_ACTIVATIONS = ("identity", "relu", "tanh", "leaky_relu", "sigmoid", "fast_tanh", "gelu", "softmax")
 
 LAYER_NORM = 2
 NORMALIZE = 3
+_NORMS = ("layer_norm", "normalize")
 
 _DENSE = 1
+_ELEMENTWISE = 4
 _RECORD = 4
-_NORM_MACS = 4  # a number's, as sums and squares of a row cost time too
+_OTHER_MACS = 4  # what a number costs in other layers, about
+
+
+def _named(what, value, names, first):
+    """The number of a name, or of that number."""
+    if value in names:
+        return names.index(value) + first
+    if value in range(first, first + len(names)):
+        return value
+    raise ValueError("%s is %r, must be one of %s" % (what, value, ", ".join(names)))
 
 
 def mlp(sizes, hidden_activation=RELU, output_activation=IDENTITY, norm=None):
     """Layout of dense layers with `sizes` units, inputs first: array('i') of kind, inputs, outputs, activation a layer.
 
-    norm (LAYER_NORM, or NORMALIZE, which has no params) stands between each hidden layer and its activation (Ba et al. 2016).
+    Activations are those above, or their names: identity, relu, tanh, leaky_relu (slope 0.01), sigmoid, fast_tanh (x (27 + x²) / (27 + 9 x²)
+    within ±3), gelu (with tanh), softmax. norm stands between each hidden layer and its activation: layer_norm (Ba et al. 2016), normalize
+    (the same without params) or None. ValueError for others.
     """
+    hidden_activation = _named("activation", hidden_activation, _ACTIVATIONS, 0)
+    output_activation = _named("output_activation", output_activation, _ACTIVATIONS, 0)
+    if norm is not None:
+        norm = _named("norm", norm, _NORMS, LAYER_NORM)
     layout = array("i")
     for i in range(len(sizes) - 1):
         n = sizes[i + 1]
         hidden = i < len(sizes) - 2
         activation = hidden_activation if hidden else output_activation
+        records = (_DENSE, sizes[i], n)
         if norm and hidden:
-            layout.extend(array("i", (_DENSE, sizes[i], n, IDENTITY, norm, n, n, activation)))
-        else:
-            layout.extend(array("i", (_DENSE, sizes[i], n, activation)))
+            records += (IDENTITY, norm, n, n)
+        if activation > SIGMOID:  # its derivative needs more than the output
+            records += (IDENTITY, _ELEMENTWISE, n, n)
+        layout.extend(array("i", records + (activation,)))
     return layout
+
+
+def layers(layout):
+    """The (inputs, outputs) of each layer of a layout."""
+    return [(layout[i + 1], layout[i + 2]) for i in range(0, len(layout), _RECORD)]
 
 
 def tensors(layout):
@@ -65,7 +93,7 @@ def n_hidden(layout):
 def _layer_macs(layout, start):
     total = 0
     for i in range(start, len(layout), _RECORD):
-        total += layout[i + 2] * (layout[i + 1] if layout[i] == _DENSE else _NORM_MACS)
+        total += layout[i + 2] * (layout[i + 1] if layout[i] == _DENSE else _OTHER_MACS)
     return total
 
 

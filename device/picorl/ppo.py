@@ -18,6 +18,10 @@ _LEARNING_RATE = 10307922 / 2**35
 _TERMINATED = 1
 _TRUNCATED = 2
 
+# What `rollout_observe` finds.
+_GOES_ON = 2
+_WAS_TRUNCATED = 4
+
 
 class PPO(Agent):
     """PPO for continuous actions (a Gaussian whose deviation does not depend on the observation) and discrete ones (softmax).
@@ -39,7 +43,7 @@ class PPO(Agent):
     anneal_steps      environment steps over which the learning rates fall to 0, linearly (None: they stay)
     max_kl            an update ends with the epoch in which the approximate KL divergence exceeded this (None: never)
     sigma             standard deviation of the policy at the start, in units of half the action range
-    activation        of the hidden layers: relu or tanh
+    activation, norm  of the hidden layers, as of SAC
     normalise_obs     scale observations by their running mean and deviation
     normalise_advantage  scale the advantages of a minibatch likewise
     chunk             rows that one piece of `work` handles (None: a minibatch); changes neither bits nor results
@@ -68,6 +72,7 @@ class PPO(Agent):
         max_kl=None,
         sigma=1.0,
         activation="relu",
+        norm=None,
         normalise_obs=False,
         normalise_advantage=True,
         chunk=None,
@@ -108,12 +113,9 @@ class PPO(Agent):
         if critic_learning_rate is None:
             critic_learning_rate = learning_rate
         real("critic_learning_rate", critic_learning_rate, 0, 1)
-        if activation not in ("relu", "tanh"):
-            raise ValueError("activation is %r, must be relu or tanh" % (activation,))
 
-        function = network.RELU if activation == "relu" else network.TANH
-        self.actor_layout = network.mlp((self.obs_size,) + self.hidden + (self.n_outputs,), function)
-        self.critic_layout = network.mlp((self.obs_size,) + self.hidden + (1,), function)
+        self.actor_layout = network.mlp((self.obs_size,) + self.hidden + (self.n_outputs,), activation, norm=norm)
+        self.critic_layout = network.mlp((self.obs_size,) + self.hidden + (1,), activation, norm=norm)
         self.keep_best = keep_best
         self.normalise_obs = normalise_obs
         self.normalise_advantage = normalise_advantage
@@ -380,30 +382,31 @@ class PPO(Agent):
     def observe_all(self, reward, next_obs, ended, final_obs):
         """As observe, for n_envs environments that begin anew by themselves: reward (n_envs), next_obs (n_envs, obs_size), ended (n_envs) with
         0, 1 where one terminated or 2 where it was truncated, and final_obs (n_envs, obs_size) with the last observations of those."""
-        k, row, n = self._kernels, self.cursor[_ROW], self.n_envs
+        k, cursor, n = self._kernels, self.cursor, self.n_envs
+        row = cursor[_ROW]
         self.counters[0] += n
-        was_open = self.cursor[_OPEN]
-        good = was_open and k.all_finite(reward, 0, n) and k.all_finite(final_obs, 0, n * self.obs_size)
         if row == self.rows:
             self._arrive(next_obs)
             return False
-        if not good:
-            self.cursor[_REFUSED] += 1
+        found = cursor[_OPEN] and k.rollout_observe(
+            reward, next_obs, ended, final_obs, self.last_obs, self.reward, self.ended, n, self.obs_size, row
+        )
+        if not found:
+            cursor[_REFUSED] += 1
             self._break_off(row)
             self._arrive(next_obs)
             return False
-        k.copy(reward, 0, self.reward, row, n)
-        truncated = False
-        for i in range(n):
-            self.ended[row + i] = ended[i]
-            truncated = truncated or ended[i] == _TRUNCATED
-        if truncated:
+        if found & _WAS_TRUNCATED:
             self._value_of(final_obs)
             k.copy(self.act_value, 0, self.final_value, row, n)
         row += n
-        self.cursor[_ROW] = row
-        if not self._arrive(next_obs):
+        cursor[_ROW] = row
+        if not found & _GOES_ON:
+            cursor[_OPEN] = 0
+            cursor[_REFUSED] += 1
             self._break_off(row)
+        elif self.normalise_obs:
+            k.moments_update(next_obs, self.moments, self.obs_size, n)
         if row == self.rows:
             k.copy(self.last_obs, 0, self.obs, row * self.obs_size, n * self.obs_size)
             if self.normalise_obs:

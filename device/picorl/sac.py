@@ -30,6 +30,8 @@ class SAC(ActorCritic):
         critic_learning_rate=None,
         temperature=0.5,
         target_entropy=None,
+        activation="relu",
+        norm=None,
         chunk=None,
         keep_best=True,
         seed=0,
@@ -50,6 +52,8 @@ class SAC(ActorCritic):
             tau,
             learning_rate,
             critic_learning_rate,
+            activation,
+            norm,
             chunk,
             keep_best,
             seed,
@@ -59,8 +63,8 @@ class SAC(ActorCritic):
         self.coeffs[1] = temperature
         self._kernels.log_temperature(self.coeffs, self.log_alpha)
 
-    def _actor_layout(self):
-        return network.mlp((self.obs_size,) + self.hidden + (2 * self.act_size,))
+    def _actor_layout(self, activation, norm):
+        return network.mlp((self.obs_size,) + self.hidden + (2 * self.act_size,), activation, norm=norm)
 
     def _declare_own(self):
         return [
@@ -73,7 +77,7 @@ class SAC(ActorCritic):
             ("noise", "f", self.batch_size * self.act_size, WORK),
             ("log_prob", "f", self.batch_size, WORK),
             ("d_q2", "f", self.batch_size, WORK),
-            ("cache2", "f", self.chunk * sum(self.hidden), WORK),
+            ("cache2", "f", self.chunk * network.n_hidden(self.critic_layout), WORK),
             ("d_x2", "f", self.chunk * (self.obs_size + self.act_size), WORK),
         ]
 

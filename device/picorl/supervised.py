@@ -112,7 +112,8 @@ class Supervised(Agent):
     NumPy array of float32 and int32. It is copied, so its memory may be used again at once.
 
     hidden         units of the hidden layers; () makes a linear model
-    activation     of the hidden layers: relu or tanh
+    activation     of the hidden layers: relu, leaky_relu, tanh, fast_tanh, sigmoid, gelu, softmax or identity
+    norm           what their numbers pass before it: layer_norm (Ba et al. 2016), normalize (the same without gains and biases) or None
     optimiser      adam, adamw (Adam with decoupled weight decay, Loshchilov & Hutter 2019) or sgd (with momentum)
     learning_rate  of the optimiser
     momentum       of sgd; 0 needs no memory for it
@@ -136,6 +137,7 @@ class Supervised(Agent):
         outputs,
         hidden=(32, 32),
         activation="relu",
+        norm=None,
         optimiser="adam",
         learning_rate=1e-3,
         momentum=0.9,
@@ -154,8 +156,6 @@ class Supervised(Agent):
         self.hidden = tuple(whole("hidden", units, 1) for units in hidden)
         self.batch_size = whole("batch_size", batch_size, 1)
         self.chunk = batch_size if chunk is None else min(whole("chunk", chunk, 1), batch_size)
-        if activation not in ("relu", "tanh"):
-            raise ValueError("activation is %r, must be relu or tanh" % (activation,))
         if optimiser not in ("adam", "adamw", "sgd"):
             raise ValueError("optimiser is %r, must be adam, adamw or sgd" % (optimiser,))
         real("learning_rate", learning_rate, 0, 1)
@@ -166,8 +166,7 @@ class Supervised(Agent):
         self.normalise = normalise
         self.keep_best = keep_best
         self._has_momentum = momentum > 0
-        function = network.RELU if activation == "relu" else network.TANH
-        self.actor_layout = network.mlp((self.n_inputs,) + self.hidden + (outputs,), function)
+        self.actor_layout = network.mlp((self.n_inputs,) + self.hidden + (outputs,), activation, norm=norm)
         self.critic_layout = self.actor_layout
         self.velocity = None
         # What is not a buffer comes before, while there is room.

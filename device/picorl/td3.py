@@ -34,6 +34,8 @@ class TD3(ActorCritic):
         target_noise=0.2,
         target_noise_clip=0.5,
         policy_delay=2,
+        activation="relu",
+        norm=None,
         chunk=None,
         keep_best=True,
         seed=0,
@@ -54,6 +56,8 @@ class TD3(ActorCritic):
             tau,
             learning_rate,
             critic_learning_rate,
+            activation,
+            norm,
             chunk,
             keep_best,
             seed,
@@ -68,8 +72,8 @@ class TD3(ActorCritic):
     def _policy_loaded(self):
         self._kernels.copy(self.actor, 0, self.target_actor, 0, len(self.actor))
 
-    def _actor_layout(self):
-        return network.mlp((self.obs_size,) + self.hidden + (self.act_size,), network.RELU, network.TANH)
+    def _actor_layout(self, activation, norm):
+        return network.mlp((self.obs_size,) + self.hidden + (self.act_size,), activation, network.TANH, norm)
 
     def _declare_own(self):
         return [

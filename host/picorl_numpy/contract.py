@@ -79,8 +79,8 @@ def integer(kernel, name, value, least=0, most=_MAX_INT):
     return number
 
 
-DENSE, LAYER_NORM, NORMALIZE = 1, 2, 3
-_MOST_ACTIVATION = 4
+DENSE, LAYER_NORM, NORMALIZE, ELEMENTWISE = 1, 2, 3, 4
+_ACTIVATIONS, _INPUT_ACTIVATIONS = (0, 4), (5, 7)
 
 
 class Layer(NamedTuple):
@@ -106,10 +106,15 @@ class _Shape:
         least, most = 1, _MAX_INT
         for index, (kind, n, m, activation) in enumerate(records.reshape(-1, RECORD).tolist()):
             at = index * RECORD
-            integer(kernel, f"layout[{at}] (kind)", kind, DENSE, NORMALIZE)
+            integer(kernel, f"layout[{at}] (kind)", kind, DENSE, ELEMENTWISE)
             integer(kernel, f"layout[{at + 1}] (inputs)", n, least, most)
             integer(kernel, f"layout[{at + 2}] (outputs)", m, *((1,) if kind == DENSE else (n, n)))
-            integer(kernel, f"layout[{at + 3}] (activation)", activation, 0, _MOST_ACTIVATION)
+            lowest, highest = _INPUT_ACTIVATIONS if kind == ELEMENTWISE else _ACTIVATIONS
+            if not lowest <= activation <= highest:
+                complaint = (
+                    f"layout[{at + 3}] (activation) is {activation}, must be {lowest} to {highest} for kind {kind}"
+                )
+                raise ValueError(f"{kernel}: {complaint}")
             bias = start + (n * m if kind == DENSE else n if kind == LAYER_NORM else 0)
             end = bias + (m if kind in (DENSE, LAYER_NORM) else 0)
             self.layers.append(Layer(kind, n, m, activation, start, bias, end))

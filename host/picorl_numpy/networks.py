@@ -5,12 +5,15 @@ import functools
 import numpy as np
 
 from .arithmetic import ZERO, exp
-from .contract import DENSE, F32, INT, LAYER_NORM, LAYOUT, RNG, F, W, kernel
+from .contract import DENSE, ELEMENTWISE, F32, INT, LAYER_NORM, LAYOUT, RNG, F, W, kernel
 from .threefry import fill_uniform
 
 _ONE = np.float32(1)
 _LEAK = np.float32(0.01)
 _EPSILON = np.float32(1e-5)
+_GELU_SLOPE = np.float32(2 * np.sqrt(2 / np.pi))
+_GELU_CUBE = np.float32(2 * np.sqrt(2 / np.pi) * 0.044715)
+_GELU_CUBE3 = np.float32(2 * np.sqrt(2 / np.pi) * 0.044715 * 3)
 
 
 @kernel
@@ -48,6 +51,8 @@ def forward(
         if kind == DENSE:
             np.matmul(y, params[start:bias].reshape(n, m), out=sink)
             np.add(sink, params[bias:end], out=sink)
+        elif kind == ELEMENTWISE:
+            sink[...] = _elementwise(activation, y)
         else:
             sink[...] = _normalized(y)[0]
             if kind == LAYER_NORM:
@@ -72,6 +77,34 @@ def _activate(activation, y):
 def _zeros(rows, columns):
     # NumPy compares with an array four times as fast as with a number.
     return np.zeros((rows, columns), F32)
+
+
+def _elementwise(activation, x):
+    if activation == 5:
+        x = np.clip(x, -3, 3)
+        square = x * x
+        return x * (square + 27) / (9 * square + 27)
+    if activation == 6:
+        return x / _gelu_divisor(x)
+    e = exp(x - x.max(axis=1, keepdims=True))
+    return e / np.add.reduce(e, axis=1, keepdims=True)
+
+
+def _gelu_divisor(x):
+    with np.errstate(over="ignore"):
+        return _ONE + exp(-(x * (_GELU_CUBE * x * x + _GELU_SLOPE)))
+
+
+def _elementwise_backward(activation, x, delta):
+    if activation == 5:
+        square = np.clip(x, -3, 3) ** 2
+        root = (9 - square) / (3 * square + 9)
+        return delta * (root * root)
+    if activation == 6:
+        s = _ONE / _gelu_divisor(x)
+        return delta * (x * (s * (_ONE - s)) * (_GELU_CUBE3 * x * x + _GELU_SLOPE) + s)
+    y = _elementwise(activation, x)
+    return y * (delta - np.einsum("ij,ij->i", delta, y)[:, None])
 
 
 def _normalized(x):
@@ -104,7 +137,7 @@ def backward(
     ones = np.ones(rows, F32)  # BLAS sums columns faster than NumPy
     at = rows * layout.n_hidden
     for index in range(len(layout.layers) - 1, -1, -1):
-        kind, n, m, _, start, bias, end = layout.layers[index]
+        kind, n, m, activation, start, bias, end = layout.layers[index]
         if index:
             at -= rows * n
             y = cache[at : at + rows * n].reshape(rows, n)
@@ -117,6 +150,8 @@ def backward(
                 grad[bias:end] += ones @ delta
             if index or d_x is not None:
                 before = _times_weights(delta, weights)
+        elif kind == ELEMENTWISE:
+            before = _elementwise_backward(activation, y, delta)
         else:
             gain = params[start:bias] if kind == LAYER_NORM else None
             before = _norm_backward(y, delta, gain, None if grad is None else grad[start:end], ones)

@@ -34,16 +34,16 @@ INLINE vf derive(vf delta, vf out, int32_t activation) {
 // --- beyond tanh --------------------------------------------------------------------------------------------------
 
 INLINE int is_other(int32_t activation) {
-    return activation == PICORL_LEAKY_RELU || activation == PICORL_SIGMOID;
+    return PICORL_WITH_ACTIVATIONS && (activation == PICORL_LEAKY_RELU || activation == PICORL_SIGMOID);
 }
 
 // Any activation, in place.
 NOINLINE void activate_all(float *x, uint32_t count, int32_t activation) {
     FOR_LANES(i, n, 0, count) {
         vf y = v_get(x + i, n);
-        if (activation == PICORL_LEAKY_RELU) {
+        if (PICORL_WITH_ACTIVATIONS && activation == PICORL_LEAKY_RELU) {
             y = v_flush(v_select(v_ge(y, v_set(0)), y, v_set(LEAK) * y));
-        } else if (activation == PICORL_SIGMOID) {
+        } else if (PICORL_WITH_ACTIVATIONS && activation == PICORL_SIGMOID) {
             y = v_flush(v_set(1) / (v_set(1) + v_exp(-y)));
         } else {
             y = activate(y, activation);

@@ -293,9 +293,13 @@ PICORL_COLD static uint32_t picorl_bad_record(
     return 0;
 }
 
-// A kind in the table that this build may have left out.
+// What the table has, a build may have left out.
 static inline bool picorl_has_kind(int32_t kind) {
-    return kind == PICORL_DENSE || PICORL_WITH_NORM;
+    return kind == PICORL_DENSE || (kind == PICORL_ELEMENTWISE ? PICORL_WITH_ACTIVATIONS : PICORL_WITH_NORM);
+}
+
+static inline bool picorl_has_activation(int32_t activation) {
+    return PICORL_WITH_ACTIVATIONS || activation <= PICORL_TANH;
 }
 
 // Returns the number of layers and puts its n_params, n_in, n_out and n_hidden into `values`, or returns 0: `error`
@@ -317,10 +321,6 @@ PICORL_NOINLINE static uint32_t picorl_check_layout(
         if (kind < PICORL_LEAST_KIND || kind > PICORL_MOST_KIND) {
             return picorl_bad_record(error, i, kind, PICORL_LEAST_KIND, PICORL_MOST_KIND);
         }
-        if (!picorl_has_kind(kind)) {
-            picorl_say(error, "layout[%d] (kind) is %d, which this build leaves out", (int)i, (int)kind);
-            return 0;
-        }
         if (inputs < least_inputs || inputs > most_inputs) {
             return picorl_bad_record(error, i + 1, layout[i + 1], least_inputs, most_inputs);
         }
@@ -329,8 +329,18 @@ PICORL_NOINLINE static uint32_t picorl_check_layout(
         if (outputs < least_outputs || outputs > most_outputs) {
             return picorl_bad_record(error, i + 2, layout[i + 2], least_outputs, most_outputs);
         }
-        if ((uint32_t)layout[i + 3] > PICORL_MOST_ACTIVATION) {
-            return picorl_bad_record(error, i + 3, layout[i + 3], 0, PICORL_MOST_ACTIVATION);
+        int elementwise = kind == PICORL_ELEMENTWISE;
+        int32_t least_activation = elementwise ? PICORL_LEAST_INPUT_ACTIVATION : 0;
+        int32_t most_activation = elementwise ? PICORL_MOST_INPUT_ACTIVATION : PICORL_MOST_ACTIVATION;
+        if (layout[i + 3] < least_activation || layout[i + 3] > most_activation) {
+            picorl_bad_record(error, i + 3, layout[i + 3], (uint32_t)least_activation, (uint32_t)most_activation);
+            picorl_say(error, " for kind %d", (int)kind);
+            return 0;
+        }
+        if (!picorl_has_kind(kind) || !picorl_has_activation(layout[i + 3])) {
+            picorl_say(error, "layout[%d] is %d and its activation %d, which this build leaves out", (int)i, (int)kind,
+                (int)layout[i + 3]);
+            return 0;
         }
         if (kind == PICORL_DENSE) {
             n_params += (uint64_t)(inputs + 1) * outputs;

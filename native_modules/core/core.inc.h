@@ -28,6 +28,7 @@
 #include "lanes_across.inc.h"
 #include "dense.inc.h"
 #include "norm.inc.h"
+#include "elementwise.inc.h"
 #include "network.inc.h"
 #include "optimizer.inc.h"
 #include "replay.inc.h"

@@ -5,14 +5,25 @@ INLINE layer_shape shape_of(const int32_t *layer) {
     return s;
 }
 
+INLINE int is_dense(const int32_t *layer) {
+    return !(PICORL_WITH_NORM || PICORL_WITH_ACTIVATIONS) || layer[PICORL_KIND] == PICORL_DENSE;
+}
+
+INLINE int is_elementwise(const int32_t *layer) {
+    return PICORL_WITH_ACTIVATIONS && layer[PICORL_KIND] == PICORL_ELEMENTWISE;
+}
+
+// Of a norm: NULL if it has none.
+INLINE const float *norm_params(const int32_t *layer, const float *params) {
+    return layer[PICORL_KIND] == PICORL_LAYER_NORM ? params : NULL;
+}
+
 INLINE uint32_t layer_params(const int32_t *layer) {
     layer_shape s = shape_of(layer);
-#if PICORL_WITH_NORM
-    if (layer[PICORL_KIND] != PICORL_DENSE) {
-        return layer[PICORL_KIND] == PICORL_LAYER_NORM ? 2 * s.inputs : 0;
+    if (is_dense(layer)) {
+        return s.inputs * s.outputs + s.outputs;
     }
-#endif
-    return s.inputs * s.outputs + s.outputs;
+    return layer[PICORL_KIND] == PICORL_LAYER_NORM ? 2 * s.inputs : 0;
 }
 
 // The activation before a layer.
@@ -33,13 +44,12 @@ KERNEL(void, forward)(const int32_t *layout, uint32_t layers, const float *param
         for (const int32_t *layer = layout; layer <= last; layer += PICORL_RECORD) {
             layer_shape s = shape_of(layer);
             float *to = (layer < last ? hidden : out) + (size_t)first * s.outputs;
-#if PICORL_WITH_NORM
-            if (layer[PICORL_KIND] != PICORL_DENSE) {
-                norm_forward(s, layer[PICORL_KIND] == PICORL_LAYER_NORM ? at : NULL, from, to, n);
-            } else
-#endif
-            {
+            if (is_dense(layer)) {
                 dense_forward(s, at, from, to, n, activation_before(layout, layer) == PICORL_RELU);
+            } else if (is_elementwise(layer)) {
+                elementwise_forward(s, from, to, n);
+            } else if (PICORL_WITH_NORM) {
+                norm_forward(s, norm_params(layer, at), from, to, n);
             }
             at += layer_params(layer);
             hidden += (size_t)rows * s.outputs;
@@ -69,14 +79,12 @@ KERNEL(void, backward)(const int32_t *layout, uint32_t layers, const float *para
         const float *from = first ? x : cache;
         float *to = first ? d_x : cache;
         int32_t before = activation_before(layout, layer);
-#if PICORL_WITH_NORM
-        if (layer[PICORL_KIND] != PICORL_DENSE) {
-            norm_backward(
-                s, layer[PICORL_KIND] == PICORL_LAYER_NORM ? params : NULL, from, delta, grad, to, rows, before);
-        } else
-#endif
-        {
+        if (is_dense(layer)) {
             dense_backward(s, params, from, delta, grad, to, rows, before, first);
+        } else if (is_elementwise(layer)) {
+            elementwise_backward(s, from, delta, to, rows, before);
+        } else if (PICORL_WITH_NORM) {
+            norm_backward(s, norm_params(layer, params), from, delta, grad, to, rows, before);
         }
         if (first) {
             return;
@@ -95,13 +103,11 @@ KERNEL(void, init_params)(const int32_t *layout, uint32_t layers, float *params,
     rng_fill(rng, params, total, 0);
     for (uint32_t l = 0; l < layers; l++, layout += PICORL_RECORD) {
         uint32_t count = layer_params(layout);
-#if PICORL_WITH_NORM
-        if (layout[PICORL_KIND] != PICORL_DENSE) {
+        if (PICORL_WITH_NORM && !is_dense(layout)) {
             norm_init(params, count / 2);
             params += count;
             continue;
         }
-#endif
         vf scale = v_set(1 / scalar_sqrt((float)layout[PICORL_INPUTS]));
         FOR_LANES(i, n, 0, count) {
             v_put(params + i, n, v_get(params + i, n) * scale);

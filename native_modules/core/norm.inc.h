@@ -1,8 +1,6 @@
 // Normalisation of a row (Ba et al. 2016): (x - mean) / sqrt(variance + epsilon), and for a layer norm gains and biases.
 // PICORL_W rows go together, so that the ends of their sums and the roots are found at once.
 
-#if PICORL_WITH_NORM
-
 #define NORM_EPSILON 0x1.4f8b58p-17f
 
 typedef enum norm_sum { SUM_X, SUM_SQUARES, SUM_GRADIENTS, SUM_PRODUCTS } norm_sum;
@@ -174,5 +172,3 @@ INLINE void norm_init(float *params, uint32_t width) {
         params[width + i] = 0;
     }
 }
-
-#endif

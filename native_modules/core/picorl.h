@@ -7,8 +7,9 @@
 
 #include "generated/kernels.h"
 
-enum { PICORL_DENSE = 1, PICORL_LAYER_NORM = 2, PICORL_NORMALIZE = 3 };
+enum { PICORL_DENSE = 1, PICORL_LAYER_NORM = 2, PICORL_NORMALIZE = 3, PICORL_ELEMENTWISE = 4 };
 enum { PICORL_IDENTITY = 0, PICORL_RELU = 1, PICORL_TANH = 2, PICORL_LEAKY_RELU = 3, PICORL_SIGMOID = 4 };
+enum { PICORL_FAST_TANH = 5, PICORL_GELU = 6, PICORL_SOFTMAX = 7 }; // of elementwise layers
 
 // A record of a network's layout: kind, inputs, outputs, activation.
 enum { PICORL_KIND, PICORL_INPUTS, PICORL_OUTPUTS, PICORL_ACTIVATION, PICORL_RECORD };

@@ -281,7 +281,7 @@ INLINE void four_dots(const dots *d, const uint8_t *columns, float *c) {
         UNROLL for (uint32_t v = 0; v < 4; v++) {
             sum[v] = derive(sum[v], c[columns[v]], PICORL_TANH);
         }
-    } else if (d->activation == SLOPES) {
+    } else if (PICORL_WITH_ACTIVATIONS && d->activation == SLOPES) {
         UNROLL for (uint32_t v = 0; v < 4; v++) {
             sum[v] = derive(sum[v], c[columns[v]], SLOPES);
         }

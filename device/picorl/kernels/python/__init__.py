@@ -69,6 +69,7 @@ _HOMES = {
     "replay_gather": "replay",
     "replay_observe": "replay",
     "replay_sample": "replay",
+    "rollout_observe": "on_policy",
     "scale": "optimizer",
     "scale_reward": "streaming",
     "sgd_delta": "optimizer",

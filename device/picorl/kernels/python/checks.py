@@ -63,8 +63,9 @@ def within(kernel, name, x, start, end, limit):
             integer(kernel, "%s[%d]" % (name, i), x[i], 0, limit - 1)
 
 
-DENSE, LAYER_NORM, NORMALIZE = 1, 2, 3
-_MOST_ACTIVATION = 4
+DENSE = 1
+LAYER_NORM = 2
+ELEMENTWISE = 4
 
 
 def layer_params(layout, at):
@@ -85,19 +86,20 @@ def shape(kernel, layout, params):
         kind = layout[at]
         outputs = layout[at + 2]
         if (
-            not DENSE <= kind <= NORMALIZE
+            not DENSE <= kind <= ELEMENTWISE
             or layout[at + 1] != width
             or not 1 <= width <= _MAX_INT
             or not 1 <= outputs <= _MAX_INT
             or (kind != DENSE and outputs != width)
-            or not 0 <= layout[at + 3] <= _MOST_ACTIVATION
+            or not (5 if kind == ELEMENTWISE else 0) <= layout[at + 3] <= (7 if kind == ELEMENTWISE else 4)
         ):
-            integer(kernel, "layout[%d] (kind)" % at, kind, DENSE, NORMALIZE)
+            integer(kernel, "layout[%d] (kind)" % at, kind, DENSE, ELEMENTWISE)
             least, most = (width, width) if at else (1, _MAX_INT)
             integer(kernel, "layout[%d] (inputs)" % (at + 1), layout[at + 1], least, most)
             least, most = (1, _MAX_INT) if kind == DENSE else (width, width)
             integer(kernel, "layout[%d] (outputs)" % (at + 2), outputs, least, most)
-            integer(kernel, "layout[%d] (activation)" % (at + 3), layout[at + 3], 0, _MOST_ACTIVATION)
+            args = (kernel, at + 3, layout[at + 3], "5 to 7" if kind == ELEMENTWISE else "0 to 4", kind)
+            raise ValueError("%s: layout[%d] (activation) is %d, must be %s for kind %d" % args)
         n_params += layer_params(layout, at)
         if at:
             n_hidden += width
