@@ -197,7 +197,9 @@ def test_a_build_for_some_algorithms_has_the_layers_that_it_was_told_to_keep(tmp
     for name, (record, needs) in LAYERS.items():
         args = make("forward", Random(name), layout=array("i", record), row=0, rows=2)
         if needs and not set(needs.split()) <= set(kept.split()):
-            with pytest.raises(ValueError, match=r"layout\[0\] is .* and its activation .*, which this build leaves out"):
+            with pytest.raises(
+                ValueError, match=r"layout\[0\] is .* and its activation .*, which this build leaves out"
+            ):
                 built.forward(*args.values())
             continue
         built.forward(*args.values())
@@ -207,7 +209,9 @@ def test_a_build_for_some_algorithms_has_the_layers_that_it_was_told_to_keep(tmp
 
 
 def test_unknown_algorithms_are_named(tmp_path):
-    with pytest.raises(SystemExit, match="algorithms: a2c, must be of sac, td3, ppo, dqn, stream, supervised, norm, activations"):
+    with pytest.raises(
+        SystemExit, match="algorithms: a2c, must be of sac, td3, ppo, dqn, stream, supervised, norm, activations"
+    ):
         generate.main(["--out", str(tmp_path / "none"), "--algorithms", "sac a2c"])
     assert not (tmp_path / "none").exists()
 

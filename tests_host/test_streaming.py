@@ -1,6 +1,5 @@
 """Stream AC and Stream Q: each step against PyTorch; the same bits whole, in pieces and resumed; what they refuse; that they learn."""
 
-import importlib.util
 from array import array
 
 import numpy as np
@@ -87,14 +86,10 @@ def close(got, wanted):
     np.testing.assert_allclose(np.array(got, np.float64), wanted, rtol=1e-5, atol=1e-5 * np.abs(wanted).max())
 
 
-needs_torch = pytest.mark.skipif(importlib.util.find_spec("torch") is None, reason="PyTorch is not installed")
-
-
-@needs_torch
+@pytest.mark.torch
 @pytest.mark.parametrize("kappa", [3.0, 0.001])
 def test_a_step_of_stream_ac_is_pytorchs(kappa):
-    import torch
-
+    torch = pytest.importorskip("torch", reason="PyTorch is not installed here: make test-torch")
     agent, env = trained("StreamAC", 25, actor_kappa=kappa, entropy=0.3)
     signs = set()
     for _ in range(30):
@@ -123,10 +118,9 @@ def test_a_step_of_stream_ac_is_pytorchs(kappa):
     assert signs == {-1, 1}
 
 
-@needs_torch
+@pytest.mark.torch
 def test_a_step_of_stream_q_is_pytorchs():
-    import torch
-
+    torch = pytest.importorskip("torch", reason="PyTorch is not installed here: make test-torch")
     agent, env = made("StreamQ", epsilon_start=0.3, epsilon_end=0.3)
     greedy = terminated = 0
     for _ in range(60):
