@@ -25,6 +25,8 @@ class Streaming(Agent):
     """Base of StreamAC and StreamQ."""
 
     GRADS = ("lanes",)
+    PARAM_WORK = 0.2
+    OTHER_WORK = 0.33
     batch_size = 1
 
     def _size(self, env, hidden, outputs, chunk, seed, **reals):
