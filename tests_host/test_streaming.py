@@ -72,7 +72,7 @@ class Trained:
         return x
 
     def step(self, loss, delta):
-        """As the paper's algorithm 3: gradients of the loss, so that parameters go down along delta * trace."""
+        """As ObGD does it: gradients of the loss, so that parameters go down along delta * trace."""
         (gradient,) = self.torch.autograd.grad(loss, self.params)
         self.trace = self.trace - gradient
         bound = self.kappa * max(abs(delta), 1) * self.trace.abs().sum().item()
@@ -296,6 +296,17 @@ def test_the_best_policy_comes_back_with_its_scaling(name):
     assert bytes(agent.actor) != actor and bytes(agent.moments) != moments
     agent.use_best()
     assert bytes(agent.actor) == actor and bytes(agent.moments) == moments
+    transition(agent, env, learn=False)
+    assert agent.cursor[2] == 1  # traces of another policy end here
+
+
+def test_epsilon_falls_and_stays_for_a_long_life():
+    agent, env = made("StreamQ", exploration_steps=100)
+    action = array("i", (0,))
+    for steps, epsilon in ((0, 1), (50, 0.505), (100, 0.01), (20_000_000, 0.01)):
+        agent.counters[0] = steps
+        agent.act(env.obs, action)
+        assert agent.epsilon[0] == pytest.approx(epsilon, abs=1e-6)
 
 
 @BOTH

@@ -196,6 +196,11 @@ class Streaming(Agent):
             self.cursor[_STARTS] = 1
         Agent._discard(self)
 
+    def use_best(self):
+        """Make the best policy kept the acting one, with what scales its observations. ValueError when none was kept."""
+        Agent.use_best(self)
+        self._policy_loaded()
+
     def _policy_loaded(self):
         self.cursor[_BROKEN] = 1  # the traces are about another policy
 
