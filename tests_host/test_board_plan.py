@@ -40,6 +40,15 @@ def test_instructions_are_near_the_counted_ones(mcu, algorithm, hidden, batch, u
         assert told_act == pytest.approx(1000 * act, rel=0.5)
 
 
+@pytest.mark.parametrize(
+    ("hidden", "update", "act"), [(16, 76_360, 14_928), (32, 124_264, 18_216), (64, 273_896, 26_700)]
+)
+def test_instructions_of_stream_ac_are_near_the_counted_ones(hidden, update, act):
+    plan = picorl.plan(picorl.StreamAC, Pendulum(), hidden=(hidden, hidden), keep_best=False)
+    told_act, _, told_update, _ = estimate.instructions(plan, estimate.core("Cortex-M7"))
+    assert told_update == pytest.approx(update, rel=0.3) and told_act == pytest.approx(act, rel=0.5)
+
+
 def test_a_garbage_collection_is_near_the_counted_one():
     """5.18 M instructions on the Cortex-M7 with a heap of 700 KB, 576 KB of it an agent's buffers."""
     plan = picorl.plan(picorl.SAC, Pendulum(), replay_capacity=9_000, keep_best=False)

@@ -1,6 +1,5 @@
 """Stream AC and Stream Q: each step against PyTorch; the same bits whole, in pieces and resumed; what they refuse; that they learn."""
 
-import importlib.util
 from array import array
 
 import numpy as np
@@ -73,7 +72,7 @@ class Trained:
         return x
 
     def step(self, loss, delta):
-        """As the paper's algorithm 3: gradients of the loss, so that parameters go down along delta * trace."""
+        """As ObGD does it: gradients of the loss, so that parameters go down along delta * trace."""
         (gradient,) = self.torch.autograd.grad(loss, self.params)
         self.trace = self.trace - gradient
         bound = self.kappa * max(abs(delta), 1) * self.trace.abs().sum().item()
@@ -87,14 +86,10 @@ def close(got, wanted):
     np.testing.assert_allclose(np.array(got, np.float64), wanted, rtol=1e-5, atol=1e-5 * np.abs(wanted).max())
 
 
-needs_torch = pytest.mark.skipif(importlib.util.find_spec("torch") is None, reason="PyTorch is not installed")
-
-
-@needs_torch
+@pytest.mark.torch
 @pytest.mark.parametrize("kappa", [3.0, 0.001])
 def test_a_step_of_stream_ac_is_pytorchs(kappa):
-    import torch
-
+    torch = pytest.importorskip("torch", reason="PyTorch is not installed here: make test-torch")
     agent, env = trained("StreamAC", 25, actor_kappa=kappa, entropy=0.3)
     signs = set()
     for _ in range(30):
@@ -123,10 +118,9 @@ def test_a_step_of_stream_ac_is_pytorchs(kappa):
     assert signs == {-1, 1}
 
 
-@needs_torch
+@pytest.mark.torch
 def test_a_step_of_stream_q_is_pytorchs():
-    import torch
-
+    torch = pytest.importorskip("torch", reason="PyTorch is not installed here: make test-torch")
     agent, env = made("StreamQ", epsilon_start=0.3, epsilon_end=0.3)
     greedy = terminated = 0
     for _ in range(60):
@@ -302,6 +296,17 @@ def test_the_best_policy_comes_back_with_its_scaling(name):
     assert bytes(agent.actor) != actor and bytes(agent.moments) != moments
     agent.use_best()
     assert bytes(agent.actor) == actor and bytes(agent.moments) == moments
+    transition(agent, env, learn=False)
+    assert agent.cursor[2] == 1  # traces of another policy end here
+
+
+def test_epsilon_falls_and_stays_for_a_long_life():
+    agent, env = made("StreamQ", exploration_steps=100)
+    action = array("i", (0,))
+    for steps, epsilon in ((0, 1), (50, 0.505), (100, 0.01), (20_000_000, 0.01)):
+        agent.counters[0] = steps
+        agent.act(env.obs, action)
+        assert agent.epsilon[0] == pytest.approx(epsilon, abs=1e-6)
 
 
 @BOTH

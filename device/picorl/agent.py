@@ -67,6 +67,11 @@ class Agent:
     critic_layout = None
     units = 0  # of a GRU that the actor begins with
 
+    # For estimates: what an update does beside running networks, as parts of what it does with Adam and a target network; to a parameter, and all
+    # else.
+    PARAM_WORK = 1
+    OTHER_WORK = 1
+
     def _take(self, take, seed):
         """Make all buffers. What is not a buffer comes before, while there is room: the spans already, the generator here."""
         self._kernels = kernels.backend

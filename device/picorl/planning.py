@@ -42,6 +42,7 @@ class Plan:
     backward_macs   multiply-adds of the longest backward pass, per row
     update_every    environment steps from one update to the next
     optimiser_steps of every network in one update
+    param_work, other_work  what an update does beside running networks, to a parameter and else, as parts of what SAC and TD3 do
     params          parameters of all networks that are learned
     """
 
@@ -62,6 +63,8 @@ class Plan:
         self.backward_macs = agent.backward_macs()
         self.update_every = agent.update_every()
         self.optimiser_steps = agent.optimiser_steps()
+        self.param_work = agent.PARAM_WORK
+        self.other_work = agent.OTHER_WORK
 
     def chunk(self, instructions=120_000):
         """The most rows a piece of work() may handle (`chunk=`) to stay below so many instructions of a Cortex-M7; at least 1.

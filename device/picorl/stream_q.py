@@ -96,8 +96,10 @@ class StreamQ(Streaming):
 
     def act(self, obs, action):
         """Write an exploring choice (1, 'i') for obs (obs_size)."""
-        k = self._kernels
-        k.linear_schedule(self.epsilon_ends, self.epsilon, 0, self.counters[0], self.exploration_steps)
+        k, done = self._kernels, self.counters[0]
+        if done > self.exploration_steps:  # kernels take no integers beyond 2^24, and a robot's life is long
+            done = self.exploration_steps
+        k.linear_schedule(self.epsilon_ends, self.epsilon, 0, done, self.exploration_steps)
         k.forward(self.actor_layout, self.actor, self._normalised(obs), self.act_head, self.act_cache, 0, 1)
         k.epsilon_greedy(self.act_head, self.epsilon, self.rng_act, action, self.n_actions, 0, 1)
 

@@ -25,6 +25,8 @@ class Streaming(Agent):
     """Base of StreamAC and StreamQ."""
 
     GRADS = ("lanes",)
+    PARAM_WORK = 0.2
+    OTHER_WORK = 0.33
     batch_size = 1
 
     def _size(self, env, hidden, outputs, chunk, seed, **reals):
@@ -193,6 +195,11 @@ class Streaming(Agent):
             # The transition still waits, but half of its gradient is in the traces.
             self.cursor[_STARTS] = 1
         Agent._discard(self)
+
+    def use_best(self):
+        """Make the best policy kept the acting one, with what scales its observations. ValueError when none was kept."""
+        Agent.use_best(self)
+        self._policy_loaded()
 
     def _policy_loaded(self):
         self.cursor[_BROKEN] = 1  # the traces are about another policy

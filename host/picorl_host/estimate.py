@@ -1,6 +1,6 @@
 """How long acting and learning will take on a board: an estimate from its clock, its core and the number of multiply-adds.
 
-Instructions were counted on emulators (SAC and TD3, hidden 8 to 64), where tests_host/test_board_plan.py has the counts; how many clock
+Instructions were counted on emulators (SAC, TD3 and Stream AC, hidden 8 to 64), where tests_host/test_board_plan.py has the counts; how many clock
 cycles one takes comes from published times of such networks, and is the larger uncertainty.
 """
 
@@ -72,7 +72,7 @@ def core(mcu):
 def instructions(plan, core):
     """(of one act, of one step of control without the update, of one update, of one garbage collection)"""
     act = core.act * plan.act_macs + core.beside * ACT
-    beside = core.param * plan.params + core.beside * UPDATE
+    beside = core.param * plan.params * plan.param_work + core.beside * UPDATE * plan.other_work
     update = core.update * plan.update_macs + plan.optimiser_steps * beside
     return act, act + core.beside * STEP, update, plan.gc_instructions
 

@@ -33,18 +33,14 @@ NOINLINE void sparse_dense(float *params, uint32_t first, layer_shape s, float s
     }
 }
 
-KERNEL(void, sparse_init)
-(const int32_t *layout, uint32_t layers, float *params, const float *sparsity, uint32_t *rng) {
+KERNEL(void, sparse_init)(const int32_t *layout, uint32_t layers, float *params, const float *sparsity, uint32_t *rng) {
     uint32_t first = 0;
     for (uint32_t l = 0; l < layers; l++, layout += PICORL_RECORD) {
         uint32_t count = layer_params(layout);
-#if PICORL_WITH_NORM
-        if (layout[PICORL_KIND] != PICORL_DENSE) {
-            norm_init(params + first, count / 2);
-        } else
-#endif
-        {
+        if (is_dense(layout)) {
             sparse_dense(params, first, shape_of(layout), sparsity[0], rng);
+        } else {
+            norm_init(params + first, count / 2);
         }
         first += count;
     }
@@ -116,8 +112,8 @@ INLINE vf action_of(vf raw, const float *scaling, uint32_t j, uint32_t act_size,
     return v_fma(v_get(scaling + j, n), v_clip(raw, v_set(-1), v_set(1)), v_get(scaling + act_size + j, n));
 }
 
-KERNEL(void, softplus_action)
-(const float *head, const float *noise, const float *scaling, float *raw, float *action, uint32_t act_size) {
+KERNEL(void, softplus_action)(
+    const float *head, const float *noise, const float *scaling, float *raw, float *action, uint32_t act_size) {
     FOR_LANES(j, n, 0, act_size) {
         vf slope;
         vf std = softplus_std(v_get(head + act_size + j, n), &slope);
@@ -127,8 +123,8 @@ KERNEL(void, softplus_action)
     }
 }
 
-KERNEL(void, taken_action)
-(const float *action, const float *raw, const float *scaling, float *taken, uint32_t act_size) {
+KERNEL(void, taken_action)(
+    const float *action, const float *raw, const float *scaling, float *taken, uint32_t act_size) {
     FOR_LANES(j, n, 0, act_size) {
         vf a = v_get(action + j, n);
         vf u = v_get(raw + j, n);
@@ -184,8 +180,8 @@ KERNEL(void, obgd_scale)(float *lanes, const float *delta, const float *hyper, f
     }
 }
 
-KERNEL(void, obgd_step)
-(float *params, float *trace, const float *step, const float *hyper, uint32_t start, uint32_t count) {
+KERNEL(void, obgd_step)(
+    float *params, float *trace, const float *step, const float *hyper, uint32_t start, uint32_t count) {
     vf size = v_set(step[0]);
     vf decay = v_set(hyper[2] * hyper[3]);
 #ifdef FLOAT_HARDWARE
