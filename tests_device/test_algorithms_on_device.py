@@ -15,7 +15,7 @@ OPTIONS = {
     "PPO, together": {**ON_POLICY, "value_clip": 0.2, "entropy": 0.01, "activation": "tanh"},
     "DQN": dict(hidden=(8,), batch_size=8, replay_capacity=100, warmup_steps=10, chunk=3, seed=0),
     "RecurrentSAC": dict(
-        units=5, hidden=(4,), length=9, burn_in=2, batch_size=4, replay_capacity=60, warmup_steps=10, chunk=3, seed=0
+        units=3, hidden=(3,), length=4, burn_in=1, batch_size=2, replay_capacity=60, warmup_steps=18, chunk=1, seed=0
     ),
 }
 CASES = pytest.mark.parametrize("case", OPTIONS)
