@@ -68,6 +68,7 @@ _HOMES = {
     "replay_gather_sequences": "recurrent",
     "replay_observe": "replay",
     "replay_sample": "replay",
+    "rollout_observe": "on_policy",
     "scale": "optimizer",
     "sgd_delta": "optimizer",
     "smoothed_action": "actor_critic",
