@@ -18,7 +18,7 @@ OPTIONS = {
     "StreamAC": dict(hidden=(8, 8), chunk=1, seed=0),
     "StreamQ": dict(hidden=(8, 8), exploration_steps=30, chunk=1, seed=0),
     "RecurrentSAC": dict(
-        units=5, hidden=(4,), length=9, burn_in=2, batch_size=4, replay_capacity=60, warmup_steps=10, chunk=3, seed=0
+        units=3, hidden=(3,), length=4, burn_in=1, batch_size=2, replay_capacity=60, warmup_steps=18, chunk=1, seed=0
     ),
 }
 OPTIONS["DQN, normed"] = {**OPTIONS["DQN"], "activation": "leaky_relu", "norm": "normalize"}

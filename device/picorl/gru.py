@@ -4,30 +4,36 @@ A network with a GRU keeps all its parameters in one buffer: the layer from the 
 state (units -> 3 units), then its heads, multilayer perceptrons that read the state.
 """
 
+from array import array
+
 from . import memory, network
 
 RECORDS = 2  # of a GRU in a layout
 
 
+def parts(inputs, units, *heads):
+    """The layouts of a network's parts, in the order of their parameters."""
+    return (network.mlp((inputs, 3 * units)), network.mlp((units, 3 * units))) + heads
+
+
 def layout(inputs, units, *heads):
     """All layers of a network, for files and plans: the kernels run its parts."""
-    whole = network.mlp((inputs, 3 * units))
-    whole.extend(network.mlp((units, 3 * units)))
-    for head in heads:
-        whole.extend(head)
+    whole = array("i")
+    for part in parts(inputs, units, *heads):
+        whole.extend(part)
     return whole
 
 
 def views(params, inputs, units, *heads):
-    """Parts of the buffer of a network: (the input's layer, the state's layer, a part for each head)."""
-    parts = []
+    """Views of the buffer of a network, one a part."""
+    found = []
     start = 0
     whole = memoryview(params)
-    for part in (network.mlp((inputs, 3 * units)), network.mlp((units, 3 * units))) + heads:
+    for part in parts(inputs, units, *heads):
         end = start + network.n_params(part)
-        parts.append(whole[start:end])
+        found.append(whole[start:end])
         start = end
-    return tuple(parts)
+    return tuple(found)
 
 
 def scratch_size(units):
@@ -46,19 +52,18 @@ class Episode:
     def __init__(self, k, units, obs_size, x, state, scratch):
         inputs = len(x)
         self._kernels = k
-        self._input = network.mlp((inputs, 3 * units))
-        self._hidden = network.mlp((units, 3 * units))
+        self._input, self._hidden = parts(inputs, units)
         self._units = units
         self._obs_size = obs_size
         self.x = x
         self.previous_action = memoryview(x)[obs_size:]
         self.state = state
-        parts = memoryview(scratch)
-        self._gates = parts[: 3 * units]
-        self._layer = parts[3 * units : 6 * units]
-        self._previous = parts[6 * units : 7 * units]
-        self._candidate = parts[7 * units : 8 * units]
-        self._keep = parts[8 * units :]
+        whole = memoryview(scratch)
+        self._gates = whole[: 3 * units]
+        self._layer = whole[3 * units : 6 * units]
+        self._previous = whole[6 * units : 7 * units]
+        self._candidate = whole[7 * units : 8 * units]
+        self._keep = whole[8 * units :]
         self._zero = memory.zeros("f", 1)
 
     def forget(self):
@@ -68,7 +73,7 @@ class Episode:
         fill(self.state, self._zero, 0, self._units)
 
     def see(self, params, obs, first=0):
-        """Take in obs[first : first + obs_size] and the action before it, with the first parts of `views`.
+        """Take in obs[first : first + obs_size] and the action before it; params: `views` of the network's.
 
         An obs that is not finite is left out, because what got into the state would never leave it.
         """
@@ -110,8 +115,7 @@ class Sequences:
 
     def __init__(self, k, owner, inputs, units, steps):
         self._kernels = k
-        self._input = network.mlp((inputs, 3 * units))
-        self._hidden = network.mlp((units, 3 * units))
+        self._input, self._hidden = parts(inputs, units)
         self._inputs = inputs
         self._units = units
         self._steps = steps

@@ -172,11 +172,10 @@ class RecurrentSAC(Recurrent):
 
     def _init_params(self):
         k = self._kernels
-        for part in (self._actor_parts, self._critic_parts):
-            layers = (network.mlp((self.inputs, 3 * self.units)), network.mlp((self.units, 3 * self.units)))
-            heads = (self.head_layout,) if len(part) == 3 else (self.q_layout, self.q_layout)
-            for layout, params in zip(layers + heads, part):
-                k.init_params(layout, params, self.rng_init)
+        actor = gru.parts(self.inputs, self.units, self.head_layout)
+        critic = gru.parts(self.inputs, self.units, self.q_layout, self.q_layout)
+        for layout, params in zip(actor + critic, self._actor_parts + self._critic_parts):
+            k.init_params(layout, params, self.rng_init)
         k.copy(self.critic, 0, self.target_critic, 0, len(self.critic))
 
     # --- for plan() -------------------------------------------------------------------------------------------------
