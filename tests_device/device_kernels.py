@@ -213,6 +213,9 @@ def values(name, z):
     if name == "value_delta":
         clip = array("f", [0.203125])
         return (z.floats(9), z.floats(9), z.floats(9), clip, zeros(9), z.floats(1), 2, 7, 9)
+    if name == "rollout_observe":
+        ended = bytearray((0, 2, 1))
+        return (z.floats(3), z.floats(6), ended, z.floats(6), zeros(6), z.floats(8), bytearray(8), 3, 2, 5)
     ended = bytearray((0, 0, 1, 0, 0, 2, 2, 0, 0, 0, 1, 0))
     coeffs = array("f", (0.9921875, 0.953125))
     return (z.floats(12), ended, z.floats(15), z.floats(12), coeffs, zeros(12), zeros(12), 3, 4)
@@ -296,7 +299,7 @@ GROUPS = (
     (categorical_policy, ("categorical_sample", "argmax", "categorical_log_prob", "ppo_categorical_delta")),
     (q_learning, ("epsilon_greedy", "dqn_target", "choice_delta")),
     (supervised, ("cross_entropy_delta", "huber_delta", "sgd_delta")),
-    (values, ("value_delta", "gae")),
+    (values, ("value_delta", "rollout_observe", "gae")),
     (statistics, ("standardise", "add_squares", "norm_scale", "scale")),
     (statistics, ("linear_schedule", "moments_update", "moments_apply", "moments_restore")),
     (minibatches, ("permutation", "gather_rows", "gather_ints")),
