@@ -78,10 +78,11 @@ def piece_by_piece(agent, marks):
 
 config = json.loads(sys.argv[1])
 env = Pendulum(seed=0)
+algorithm = getattr(picorl, config["algo"])  # its modules are imported now, and are no part of an agent
 gc.collect()
 with_env = gc.mem_alloc()
 options = config["options"]
-agent = getattr(picorl, config["algo"])(env, seed=0, warmup_steps=0, **options)
+agent = algorithm(env, seed=0, warmup_steps=0, **options)
 if config.get("awake"):
     wake_all(agent)
 gc.collect()
