@@ -64,6 +64,9 @@ class Policy:
         try:
             layout = array("i", [int(one) for one in found.metadata["layout"].split(",")])
             shapes = network.layers(layout)
+            units = int(found.metadata.get("units", 0))
+            if units and (shapes[0][1] != 3 * units or shapes[1] != (units, 3 * units)):
+                raise ValueError
         except (KeyError, ValueError, IndexError):
             found.fail("has no usable layout")
         tensors = []
@@ -71,7 +74,7 @@ class Policy:
             tensors.append(("actor.%d.weight" % i, [inputs, outputs]))
             tensors.append(("actor.%d.bias" % i, [outputs]))
         first, size = checkpoint.consecutive(found, "F32", tensors)
-        policy = cls(layout, head, "moments" in found.tensors, int(found.metadata.get("units", 0)))
+        policy = cls(layout, head, "moments" in found.tensors, units)
         wanted = [(first, policy.params, len(policy.params), size)]
         if policy.scaling is not None:
             at = found.require("action_scaling", "F32", [2, policy.act_size])
