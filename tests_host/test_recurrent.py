@@ -106,6 +106,14 @@ def test_policy_file_acts_as_the_agent_does(tmp_path):
     assert first[0] == first[1]  # reset() forgets everything
 
 
+def test_a_policy_whose_units_do_not_fit_its_layers_is_refused(tmp_path):
+    agent, _ = make()
+    agent.units = 5
+    agent.save(str(tmp_path / "policy.safetensors"))
+    with pytest.raises(ValueError, match="has no usable layout"):
+        picorl.Policy.load(str(tmp_path / "policy.safetensors"))
+
+
 def test_policies_without_a_memory_may_be_reset(tmp_path):
     env = Pendulum()
     agent = picorl.SAC(env, hidden=(4,), batch_size=8, replay_capacity=50)

@@ -65,11 +65,15 @@ class Policy:
             found.fail("has head %s, must be one of %s" % (head, ", ".join(_HEADS)))
         try:
             layout = array("i", [int(one) for one in found.metadata["layout"].split(",")])
+            units = int(found.metadata.get("units", 0))
+            shapes = network.layers(layout)
+            if units and (shapes[0][1] != 3 * units or shapes[1] != (units, 3 * units)):
+                raise ValueError
             tensors = [("actor." + one, shape) for one, shape in network.tensors(layout)]
         except (KeyError, ValueError, IndexError):
             found.fail("has no usable layout")
         first, size = checkpoint.consecutive(found, "F32", tensors)
-        policy = cls(layout, head, "moments" in found.tensors, int(found.metadata.get("units", 0)))
+        policy = cls(layout, head, "moments" in found.tensors, units)
         wanted = [(first, policy.params, len(policy.params), size)]
         if policy.scaling is not None:
             at = found.require("action_scaling", "F32", [2, policy.act_size])

@@ -12,7 +12,7 @@ from .recurrent import Recurrent
 # Time steps of the GRU that a piece of an update takes, so that it stays about as short as a head's backward pass, and the multiply-adds that
 # take as long as gru_cell does for a unit's step; counted on a Cortex-M7.
 _STEPS = 4
-_CELL = 300
+_CELL = 400
 
 
 class RecurrentSAC(Recurrent):
