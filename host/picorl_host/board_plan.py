@@ -110,13 +110,11 @@ def setup(
     else:
         env = Pendulum() if obs is None and actions is None else Sizes(obs or 3, actions or 1)
     options = {"hidden": tuple(hidden or given["hidden"]), "chunk": chunk or given.get("chunk")}
-    if algorithm in STREAMING:
-        pass  # what the others learn from, these do not keep
-    elif algorithm == "ppo":
+    if algorithm == "ppo":
         # A batch of the same size, or as near as divides the rollout.
         options["rollout_steps"] = rollout
         options["batch_size"] = batch or 2 ** round(math.log2(min(given["batch_size"], rollout)))
-    else:
+    elif algorithm not in STREAMING:
         options["batch_size"] = batch or given["batch_size"]
         options["replay_capacity"] = replay or given["replay_capacity"]
     arena = board.get("firmware.arena", 0) if board else 0
