@@ -122,13 +122,11 @@ def setup(
     else:
         env = Sizes(obs or 3, actions or 1)
     options = {"hidden": tuple(hidden or given["hidden"]), "chunk": chunk or given.get("chunk")}
-    if algorithm in STREAMING:
-        pass  # what the others learn from, these do not keep
-    elif algorithm == "ppo":
+    if algorithm == "ppo":
         # A batch of the same size, or as near as divides the rollout.
         options["rollout_steps"] = rollout
         options["batch_size"] = batch or 2 ** round(math.log2(min(given["batch_size"], rollout)))
-    else:
+    elif algorithm not in STREAMING:
         options["batch_size"] = batch or given["batch_size"]
     if algorithm == "recurrent_sac":
         options["units"] = units or options["hidden"][0]
