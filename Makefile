@@ -9,12 +9,14 @@ PYTEST_ARGS ?= -q -n auto --dist loadgroup
 C_FILES = $(shell find native_modules -name '*.[ch]' -not -path '*/generated/*')
 BENCH_C_FILES = $(wildcard host/picorl_host/bench/*.c)
 
+TORCH_TESTS = $(shell grep -l 'mark.torch' tests_host/*.py)
+
 # Emulated boards: those that `make test` runs on, and all of them.
 BOARDS = QEMU_CORTEX_M7 RPI_PICO
 ALL_BOARDS = $(BOARDS) QEMU_CORTEX_M4F QEMU_CORTEX_M0PLUS QEMU_RV32
 ALL_TARGETS = unix stock stock-natmod qemu-m7 pico qemu-m4f qemu-m0plus qemu-rv32 qemu-m7-natmod pico-natmod qemu-m7-arena
 
-.PHONY: help setup micropython natmod firmware emulate sizes dist train test test-boards lint format bench-learning bench-pendulum bench-kernels bench-growth bench-m7 bench-pico clean
+.PHONY: help setup micropython natmod firmware emulate sizes dist train test test-torch test-boards lint format bench-learning bench-pendulum bench-kernels bench-growth bench-m7 bench-pico clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -73,7 +75,13 @@ endif
 
 test: setup micropython natmod-x64 lint ## all tests, on the desktop and on emulated boards (PYTEST_ARGS=...)
 	@$(VENV)/bin/python boards/firmware.py --quiet $(BOARDS)
+	@$(MAKE) --no-print-directory $(PEERS)/.installed || \
+	    echo 'picorl: Stable-Baselines3 and PyTorch did not install: the tests that need them are skipped'
 	@$(VENV)/bin/pytest $(PYTEST_ARGS) tests_host tests_device
+	@test ! -e $(PEERS)/.installed || $(MAKE) --no-print-directory test-torch
+
+test-torch: setup $(PEERS)/.installed ## our losses and gradients beside PyTorch's
+	@PYTHONPATH=device:host $(PEERS)/bin/python -m pytest -q -m torch -p no:cacheprovider $(TORCH_TESTS)
 
 test-boards: setup micropython natmod ## the device tests on every target there is
 	@$(VENV)/bin/python boards/firmware.py --quiet $(ALL_BOARDS)
@@ -117,7 +125,8 @@ bench-pico: setup ## time on an emulated Raspberry Pi Pico, C kernels beside pla
 $(PEERS)/.installed: | $(VENV)/.environment
 	@echo "Stable-Baselines3 into $(PEERS) ..."
 	@$(PYTHON) -m venv --clear $(PEERS)
-	@$(PEERS)/bin/pip install -qq --disable-pip-version-check torch==2.13.0 stable-baselines3 'gymnasium[classic-control]'
+	@$(PEERS)/bin/pip install -qq --disable-pip-version-check torch==2.13.0 stable-baselines3 'gymnasium[classic-control]' \
+	    pytest pytest-timeout
 	@touch $@
 
 # Peers one can do without.

@@ -700,6 +700,27 @@ KERNELS = (
         of=("ppo",),
     ),
     Kernel(
+        "rollout_observe",
+        """Store what the actions at `row` led to, of all environments: reward (envs) and ended (envs; 1 terminated, 2 truncated) go to
+        their rows, next_obs (envs, obs_size) to last_obs. final_obs (envs, obs_size) holds the last observations of the episodes that ended.
+        Returns 0, with nothing written, when a reward or a final_obs is not finite; otherwise 1, plus 2 when all of next_obs is
+        finite (if not, last_obs stays), plus 4 when an episode was truncated.""",
+        (
+            F("reward", "envs"),
+            F("next_obs", "envs * obs_size"),
+            Buffer("ended", "B", "envs"),
+            F("final_obs", "envs * obs_size"),
+            Fw("last_obs", "envs * obs_size"),
+            Fw("rollout_reward", "row + envs"),
+            Buffer("rollout_ended", "B", "row + envs", True),
+            Int("envs", 1),
+            Int("obs_size", 1),
+            Int("row"),
+        ),
+        returns="int",
+        of=("ppo",),
+    ),
+    Kernel(
         "gae",
         """Generalised advantage estimation (Schulman et al. 2016, eq. 16) over a rollout: value ((steps + 1) * envs) holds the values of all
         observations, the one after the last step included; ended (steps * envs) is 0 where an episode went on, 1 where it terminated, 2

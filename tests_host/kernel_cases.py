@@ -124,7 +124,7 @@ def contents(kernel, name, n, args, r):
         return [r.gauss(0, (2, 1, 0.2, 1)[i % 4]) for i in range(n)]
     if name == "action" and kernel.name == "cartpole_step":
         return [r.randrange(2) for _ in range(n)]
-    if name == "ended":
+    if name in ("ended", "rollout_ended"):
         return [r.choice((0, 0, 0, 0, 0, 0, 1, 2)) for _ in range(n)]
     if name == "choice":
         return [r.randrange(args["n"]) for _ in range(n)]

@@ -535,6 +535,19 @@ def value_delta(value, target, old_value, clip, d_value, loss, row, rows, batch)
         loss[0] += square
 
 
+def rollout_observe(reward, next_obs, ended, final_obs, last_obs, rollout_reward, rollout_ended, envs, obs_size, row):
+    n = envs * obs_size
+    if not np.all(np.isfinite([*reward[:envs], *final_obs[:n]])):
+        return 0
+    rollout_reward[row : row + envs] = reward[:envs]
+    rollout_ended[row : row + envs] = ended[:envs]
+    found = 1 | (4 if 2 in list(ended[:envs]) else 0)
+    if np.all(np.isfinite(next_obs[:n])):
+        last_obs[:n] = next_obs[:n]
+        found |= 2
+    return found
+
+
 def gae(reward, ended, value, final_value, coeffs, advantage, target, envs, steps):
     gamma, decay = coeffs[0], coeffs[0] * coeffs[1]
     reward, ended, final_value = (rows_of(x, envs, 0, steps) for x in (reward, ended, final_value))

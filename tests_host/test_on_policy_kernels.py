@@ -1,6 +1,5 @@
 """The on-policy kernels: gradients, distributions, limits and what they refuse, on every backend."""
 
-import importlib.util
 import math
 from array import array
 
@@ -98,10 +97,10 @@ def test_values_within_the_range_keep_their_gradient(backend):
     np.testing.assert_allclose(d_value, np.array(value) / 1000, 1e-5)
 
 
-@pytest.mark.skipif(importlib.util.find_spec("torch") is None, reason="PyTorch is not installed")
+@pytest.mark.torch
 @pytest.mark.parametrize("size", [1, 3, 17])
 def test_gradients_are_pytorchs(backend, size):
-    import torch
+    torch = pytest.importorskip("torch", reason="PyTorch is not installed here: make test-torch")
 
     def tensors(wide, *trained):
         return {
@@ -307,6 +306,44 @@ def test_gae_reads_final_values_of_truncated_episodes_only(backend):
     call(backend, "gae", args)
     call(backend, "gae", clean)
     assert bytes(args["advantage"]) == bytes(clean["advantage"])
+
+
+# --- rollouts -----------------------------------------------------------------------------------------------------
+
+
+def observe_rollout(backend, **changed):
+    """Two environments with observations of three, at row 4 of a rollout of 8: (what was found, last_obs, rewards, ended)."""
+    last_obs, rewards, ended = zeros(6), zeros(8), bytearray(8)
+    given = {"reward": floats(1, 2), "next_obs": floats(*range(6)), "final_obs": floats(*range(6)), "ended": (0, 0)}
+    given |= changed
+    found = backend.rollout_observe(
+        given["reward"],
+        given["next_obs"],
+        bytearray(given["ended"]),
+        given["final_obs"],
+        last_obs,
+        rewards,
+        ended,
+        2,
+        3,
+        4,
+    )
+    return found, list(last_obs), list(rewards), list(ended)
+
+
+@pytest.mark.parametrize(("ended", "found"), [((0, 0), 3), ((1, 0), 3), ((0, 2), 7), ((2, 1), 7)])
+def test_a_rollout_stores_what_was_observed(backend, ended, found):
+    wanted = (found, [0, 1, 2, 3, 4, 5], [0, 0, 0, 0, 1, 2, 0, 0], [0, 0, 0, 0, *ended, 0, 0])
+    assert observe_rollout(backend, ended=ended) == wanted
+
+
+@pytest.mark.parametrize("bad", [math.nan, math.inf, -math.inf])
+def test_a_rollout_stores_finite_numbers_only(backend, bad):
+    nothing = (0, [0] * 6, [0] * 8, [0] * 8)
+    assert observe_rollout(backend, reward=floats(1, bad)) == nothing
+    assert observe_rollout(backend, final_obs=floats(0, 1, 2, 3, 4, bad)) == nothing
+    found, last_obs, rewards, _ = observe_rollout(backend, next_obs=floats(0, 1, bad, 3, 4, 5))
+    assert (found, last_obs, rewards) == (1, [0] * 6, [0, 0, 0, 0, 1, 2, 0, 0])
 
 
 # --- statistics ---------------------------------------------------------------------------------------------------

@@ -1,6 +1,5 @@
 """The kernels of supervised learning on every backend: gradients of their losses, limits, and what momentum adds up to."""
 
-import importlib.util
 from array import array
 
 import numpy as np
@@ -69,9 +68,9 @@ def test_moments_restored_are_what_was_applied(backend):
     np.testing.assert_allclose(out, x, 1e-5, 1e-5)
 
 
-@pytest.mark.skipif(importlib.util.find_spec("torch") is None, reason="PyTorch is not installed")
+@pytest.mark.torch
 def test_losses_are_pytorchs(backend):
-    import torch
+    torch = pytest.importorskip("torch", reason="PyTorch is not installed here: make test-torch")
 
     for seed in range(5):
         args = make("cross_entropy_delta", Random(seed), row=0, rows=ROWS, batch=ROWS, n=5)

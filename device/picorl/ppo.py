@@ -18,6 +18,10 @@ _LEARNING_RATE = 10307922 / 2**35
 _TERMINATED = 1
 _TRUNCATED = 2
 
+# What `rollout_observe` finds.
+_GOES_ON = 2
+_WAS_TRUNCATED = 4
+
 
 class PPO(Agent):
     """PPO for continuous actions (a Gaussian whose deviation does not depend on the observation) and discrete ones (softmax).
@@ -380,30 +384,31 @@ class PPO(Agent):
     def observe_all(self, reward, next_obs, ended, final_obs):
         """As observe, for n_envs environments that begin anew by themselves: reward (n_envs), next_obs (n_envs, obs_size), ended (n_envs) with
         0, 1 where one terminated or 2 where it was truncated, and final_obs (n_envs, obs_size) with the last observations of those."""
-        k, row, n = self._kernels, self.cursor[_ROW], self.n_envs
+        k, cursor, n = self._kernels, self.cursor, self.n_envs
+        row = cursor[_ROW]
         self.counters[0] += n
-        was_open = self.cursor[_OPEN]
-        good = was_open and k.all_finite(reward, 0, n) and k.all_finite(final_obs, 0, n * self.obs_size)
         if row == self.rows:
             self._arrive(next_obs)
             return False
-        if not good:
-            self.cursor[_REFUSED] += 1
+        found = cursor[_OPEN] and k.rollout_observe(
+            reward, next_obs, ended, final_obs, self.last_obs, self.reward, self.ended, n, self.obs_size, row
+        )
+        if not found:
+            cursor[_REFUSED] += 1
             self._break_off(row)
             self._arrive(next_obs)
             return False
-        k.copy(reward, 0, self.reward, row, n)
-        truncated = False
-        for i in range(n):
-            self.ended[row + i] = ended[i]
-            truncated = truncated or ended[i] == _TRUNCATED
-        if truncated:
+        if found & _WAS_TRUNCATED:
             self._value_of(final_obs)
             k.copy(self.act_value, 0, self.final_value, row, n)
         row += n
-        self.cursor[_ROW] = row
-        if not self._arrive(next_obs):
+        cursor[_ROW] = row
+        if not found & _GOES_ON:
+            cursor[_OPEN] = 0
+            cursor[_REFUSED] += 1
             self._break_off(row)
+        elif self.normalise_obs:
+            k.moments_update(next_obs, self.moments, self.obs_size, n)
         if row == self.rows:
             k.copy(self.last_obs, 0, self.obs, row * self.obs_size, n * self.obs_size)
             if self.normalise_obs:

@@ -34,6 +34,7 @@ from .on_policy import (
     policy_action,
     ppo_categorical_delta,
     ppo_gaussian_delta,
+    rollout_observe,
     value_delta,
 )
 from .optimizer import (

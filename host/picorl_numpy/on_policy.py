@@ -179,6 +179,30 @@ def value_delta(
 
 
 @kernel
+def rollout_observe(
+    reward: F("envs"),
+    next_obs: F("envs * obs_size"),
+    ended: Buffer("envs", "B"),
+    final_obs: F("envs * obs_size"),
+    last_obs: W("envs * obs_size"),
+    rollout_reward: W("row + envs"),
+    rollout_ended: Buffer("row + envs", "B", True),
+    envs: POSITIVE,
+    obs_size: POSITIVE,
+    row: INT,
+):
+    size = envs * obs_size
+    if not (np.isfinite(reward[:envs]).all() and np.isfinite(final_obs[:size]).all()):
+        return 0
+    rollout_reward[row : row + envs] = reward[:envs]
+    rollout_ended[row : row + envs] = ended[:envs]
+    going_on = bool(np.isfinite(next_obs[:size]).all())
+    if going_on:
+        last_obs[:size] = next_obs[:size]
+    return 1 + 2 * going_on + 4 * bool((ended[:envs] == 2).any())
+
+
+@kernel
 def gae(
     reward: F("steps * envs"),
     ended: Buffer("steps * envs", "B"),

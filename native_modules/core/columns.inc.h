@@ -34,10 +34,14 @@ KERNEL(void, accumulate)(float *total, uint32_t index, const float *x) {
     total[index] += x[0];
 }
 
-KERNEL(int32_t, all_finite)(const float *x, uint32_t start, uint32_t count) {
+INLINE int32_t floats_are_finite(const float *x, uint32_t count) {
     uint32_t bad = 0;
-    for (uint32_t i = start; i < start + count; i++) {
+    for (uint32_t i = 0; i < count; i++) {
         bad |= (bits_of_float(x[i]) & EXPONENT_BITS) == EXPONENT_BITS;
     }
     return !bad;
+}
+
+KERNEL(int32_t, all_finite)(const float *x, uint32_t start, uint32_t count) {
+    return floats_are_finite(x + start, count);
 }

@@ -211,13 +211,11 @@ INLINE void bias_gradient(layer_shape s, const float *delta, float *grad, uint32
 }
 
 // grad[i][o] += x[r][i] delta[r][o]
-INLINE void wide_weight_gradient(
-    layer_shape s, const float *x, const float *delta, float *grad, uint32_t rows, int many_zeros) {
+INLINE void wide_weight_gradient(layer_shape s, const float *x, const float *delta, float *grad, uint32_t rows) {
     product p;
     product_of(&p, x, 1, s.inputs, delta, s.outputs, 1);
     product_into(&p, grad, s.outputs, 1, s.inputs, s.outputs, rows);
     product_ends(&p, START_STORED, 0, FINISH_STORE, PICORL_IDENTITY);
-    p.many_zeros = many_zeros;
     product_run(&p);
 }
 
@@ -272,14 +270,13 @@ NOINLINE void narrow_weight_gradient(layer_shape s, const float *x, const float 
 #endif
 }
 
-NOINLINE void weight_gradient(
-    layer_shape s, const float *x, const float *delta, float *grad, uint32_t rows, int many_zeros) {
+NOINLINE void weight_gradient(layer_shape s, const float *x, const float *delta, float *grad, uint32_t rows) {
     for (uint32_t first = 0; first < rows; first += least(rows - first, BLOCK_ROWS)) {
         uint32_t n = least(rows - first, BLOCK_ROWS);
         if (s.outputs <= NARROW) {
             narrow_weight_gradient(s, x, delta, grad, n);
         } else {
-            wide_weight_gradient(s, x, delta, grad, n, many_zeros);
+            wide_weight_gradient(s, x, delta, grad, n);
         }
         bias_gradient(s, delta, grad + (size_t)s.inputs * s.outputs, n);
         x += (size_t)n * s.inputs;
@@ -311,7 +308,7 @@ NOINLINE void turn_weights(
 
 // The columns' weights fit the panel: turned once for all rows.
 INLINE void input_gradient_by_columns(product *p, uint32_t width) {
-    float panel[PANEL_FLOATS];
+    float panel[PANEL_FLOATS] __attribute__((aligned(64)));
     product part = *p;
     part.b = panel;
     part.b_step = width;
@@ -452,7 +449,7 @@ KERNEL(void, backward)(const int32_t *layout, uint32_t layers, const float *para
         s = shape_of(layer);
         cache -= (size_t)rows * s.inputs; // the layer's inputs, which become their gradient
         if (grad) {
-            weight_gradient(s, cache, delta, grad, rows, layer[-1] == PICORL_RELU);
+            weight_gradient(s, cache, delta, grad, rows);
             grad -= layer_params(layer - PICORL_RECORD);
         }
         input_gradient(s, params, delta, cache, rows, layer[PICORL_ACTIVATION - PICORL_RECORD]);
@@ -461,7 +458,7 @@ KERNEL(void, backward)(const int32_t *layout, uint32_t layers, const float *para
     }
     s = shape_of(layout);
     if (grad) {
-        weight_gradient(s, x, delta, grad, rows, 0);
+        weight_gradient(s, x, delta, grad, rows);
     }
     if (d_x) {
 #if PICORL_W > 1

@@ -216,6 +216,25 @@ KERNEL(void, value_delta)(const float *value, const float *target, const float *
     loss[0] = sum;
 }
 
+KERNEL(int32_t, rollout_observe)(const float *reward, const float *next_obs, const uint8_t *ended,
+    const float *final_obs, float *last_obs, float *rollout_reward, uint8_t *rollout_ended, uint32_t envs,
+    uint32_t obs_size, uint32_t row) {
+    if (!(floats_are_finite(reward, envs) && floats_are_finite(final_obs, envs * obs_size))) {
+        return 0;
+    }
+    int32_t truncated = 0;
+    for (uint32_t e = 0; e < envs; e++) {
+        rollout_reward[row + e] = reward[e];
+        rollout_ended[row + e] = ended[e];
+        truncated |= ended[e] == 2;
+    }
+    int32_t going_on = floats_are_finite(next_obs, envs * obs_size);
+    if (going_on) {
+        copy_floats(last_obs, next_obs, envs * obs_size);
+    }
+    return 1 + 2 * going_on + 4 * truncated;
+}
+
 // Lanes are environments.
 KERNEL(void, gae)(const float *reward, const uint8_t *ended, const float *value, const float *final_value,
     const float *coeffs, float *advantage, float *target, uint32_t envs, uint32_t steps) {

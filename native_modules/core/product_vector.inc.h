@@ -169,7 +169,16 @@ NOINLINE void dense_product(const product *p) {
 
 NOINLINE void product_run(const product *p) {
 #if PICORL_W >= 8
-    if (p->many_zeros && sparse_product(p)) {
+    if (p->many_zeros) {
+        product part = *p;
+        for (uint32_t row = 0; row < p->rows; row += SPARSE_ROWS) {
+            part.a = p->a + (size_t)row * p->a_row;
+            part.c = p->c + (size_t)row * p->c_row;
+            part.rows = least(p->rows - row, SPARSE_ROWS);
+            if (!sparse_product(&part)) {
+                dense_product(&part);
+            }
+        }
         return;
     }
 #endif

@@ -1,11 +1,13 @@
 // The product where many a[r][k] are zero, as behind a ReLU: a term with a zero factor changes no sum (weights being
 // finite), so the steps where all rows of a tile are zero are left out. Rows with similar zeros share a tile.
 
-#define SPARSE_ROWS 128  // at most
-#define SPARSE_STEPS 512 // at most
-#define SPARSE_TILE_ROWS 3
+#define SPARSE_LEAST_ROWS 16 // fewer are not worth the looking
+#define SPARSE_ROWS 128      // at most
+#define SPARSE_STEPS 512     // at most
+#define SPARSE_TILE_ROWS 2
 #define SPARSE_TILE_VECTORS 4
 #define SPARSE_COLUMNS (SPARSE_TILE_VECTORS * PICORL_W)
+#define SPARSE_PANEL 8192 // floats
 
 typedef struct zeros {
     uint32_t live[SPARSE_STEPS / 32 + 1][SPARSE_ROWS]; // bit k % 32 of [k / 32][r]: a[r][k] is not zero
@@ -13,8 +15,8 @@ typedef struct zeros {
     uint8_t order[SPARSE_ROWS]; // rows, those with similar zeros together
 } zeros;
 
-// a's steps lie side by side.
-INLINE void find_zeros_along(const product *p, zeros *z) {
+// a's steps lie side by side (a_step is 1).
+INLINE void find_zeros(const product *p, zeros *z) {
     for (uint32_t r = 0; r < p->rows; r++) {
         const float *a = p->a + (size_t)r * p->a_row;
         uint32_t word = 0;
@@ -36,24 +38,6 @@ INLINE void find_zeros_along(const product *p, zeros *z) {
     }
 }
 
-// The same with a's rows side by side.
-INLINE void find_zeros_across(const product *p, zeros *z) {
-    for (uint32_t r = 0; r < p->rows; r += PICORL_W) {
-        uint32_t n = least(p->rows - r, PICORL_W);
-        for (uint32_t word = 0; word < z->words; word++) {
-            const float *a = p->a + (size_t)word * 32 * p->a_step + r;
-            uint32_t steps = least(p->steps - word * 32, 32);
-            vf bits = v_set(0);
-            for (uint32_t k = 0; k < steps; k++, a += p->a_step) {
-                vu with = v_bits(bits) | v_set_bits(1u << k);
-                vf x = v_get(a, n);
-                bits = v_select(v_eq(x, v_set(0)), bits, v_of_bits(with));
-            }
-            v_put((float *)z->live[word] + r, n, bits);
-        }
-    }
-}
-
 // Sort rows by their first six bits.
 INLINE void group_rows(const product *p, zeros *z) {
     uint8_t place[65] = {0};
@@ -68,15 +52,14 @@ INLINE void group_rows(const product *p, zeros *z) {
     }
 }
 
-INLINE void sparse_tile(const product *p, const zeros *z, const uint8_t *order, uint32_t column, const uint32_t R,
-    const uint32_t C, const int whole, uint32_t n) {
+INLINE void sparse_tile(const product *p, const zeros *z, const uint8_t *order, const uint32_t R, const uint32_t C,
+    const int whole, uint32_t n) {
     tile t;
     UNROLL for (uint32_t r = 0; r < R; r++) {
         t.a[r] = p->a + (size_t)order[r] * p->a_row;
-        t.c[r] = p->c + (size_t)order[r] * p->c_row + column;
+        t.c[r] = p->c + (size_t)order[r] * p->c_row;
     }
-    tile_start(p, &t, p->bias + column, R, C, whole, n);
-    const float *b = p->b + column;
+    tile_start(p, &t, p->bias, R, C, whole, n);
     size_t a_step = p->a_step;
     size_t b_step = p->b_step;
     for (uint32_t word = 0; word < z->words; word += 2) {
@@ -86,35 +69,52 @@ INLINE void sparse_tile(const product *p, const zeros *z, const uint8_t *order, 
         }
         _Pragma("GCC unroll 1") for (; live; live &= live - 1) {
             size_t k = word * 32 + (uint32_t)__builtin_ctzll(live);
-            tile_step(&t, k * a_step, b + k * b_step, R, C, whole, n);
+            tile_step(&t, k * a_step, p->b + k * b_step, R, C, whole, n);
         }
     }
     tile_finish(p, &t, R, C, whole, n);
 }
 
-INLINE void sparse_rows(
-    const product *p, const zeros *z, uint32_t column, const uint32_t C, const int whole, uint32_t n) {
+INLINE void sparse_rows(const product *p, const zeros *z, const uint32_t C, const int whole, uint32_t n) {
     uint32_t r = 0;
     for (; r + SPARSE_TILE_ROWS <= p->rows; r += SPARSE_TILE_ROWS) {
-        sparse_tile(p, z, z->order + r, column, SPARSE_TILE_ROWS, C, whole, n);
+        sparse_tile(p, z, z->order + r, SPARSE_TILE_ROWS, C, whole, n);
     }
     for (; r < p->rows; r++) {
-        sparse_tile(p, z, z->order + r, column, 1, C, whole, n);
+        sparse_tile(p, z, z->order + r, 1, C, whole, n);
     }
+}
+
+// The columns from `column` on. What counts here is how fast b is read, and a vector that lies across two lines of the
+// cache takes twice the time, so b is first copied to where none does.
+INLINE void sparse_columns(
+    const product *p, const zeros *z, uint32_t column, const uint32_t C, const int whole, uint32_t n) {
+    float panel[SPARSE_PANEL] __attribute__((aligned(64)));
+    product part = *p;
+    part.b += column;
+    part.c += column;
+    part.bias += p->start == START_BIAS ? column : 0;
+    int aligned = (uintptr_t)part.b % sizeof(vf) == 0 && p->b_step % PICORL_W == 0;
+    if (!aligned && p->steps * C * PICORL_W <= SPARSE_PANEL) {
+        for (uint32_t k = 0; k < p->steps; k++, part.b += p->b_step) {
+            UNROLL for (uint32_t v = 0; v < C; v++) {
+                v_store(panel + (k * C + v) * PICORL_W, v_get(part.b + v * PICORL_W, LANES(v)));
+            }
+        }
+        part.b = panel;
+        part.b_step = C * PICORL_W;
+    }
+    sparse_rows(&part, z, C, whole, n);
 }
 
 // 0: not worth it, nothing done.
 NOINLINE int sparse_product(const product *p) {
-    if (p->rows > SPARSE_ROWS || p->steps > SPARSE_STEPS || p->columns < PICORL_W) {
+    if (p->rows < SPARSE_LEAST_ROWS || p->steps > SPARSE_STEPS || p->columns < PICORL_W) {
         return 0;
     }
     zeros z;
     z.words = (p->steps + 31) / 32;
-    if (p->a_step == 1) {
-        find_zeros_along(p, &z);
-    } else {
-        find_zeros_across(p, &z);
-    }
+    find_zeros(p, &z);
     uint32_t live = 0;
     for (uint32_t word = 0; word < z.words; word++) {
         for (uint32_t r = 0; r < p->rows; r++) {
@@ -132,22 +132,22 @@ NOINLINE int sparse_product(const product *p) {
     group_rows(p, &z);
     uint32_t column = 0;
     for (; column + SPARSE_COLUMNS <= p->columns; column += SPARSE_COLUMNS) {
-        sparse_rows(p, &z, column, SPARSE_TILE_VECTORS, 1, PICORL_W);
+        sparse_columns(p, &z, column, SPARSE_TILE_VECTORS, 1, PICORL_W);
     }
     uint32_t rest = p->columns - column;
     uint32_t last = (rest - 1) % PICORL_W + 1;
     switch ((rest + PICORL_W - 1) / PICORL_W) {
         case 1:
-            sparse_rows(p, &z, column, 1, 0, last);
+            sparse_columns(p, &z, column, 1, 0, last);
             break;
         case 2:
-            sparse_rows(p, &z, column, 2, 0, last);
+            sparse_columns(p, &z, column, 2, 0, last);
             break;
         case 3:
-            sparse_rows(p, &z, column, 3, 0, last);
+            sparse_columns(p, &z, column, 3, 0, last);
             break;
         case 4:
-            sparse_rows(p, &z, column, 4, 0, last);
+            sparse_columns(p, &z, column, 4, 0, last);
             break;
     }
     return 1;

@@ -65,6 +65,7 @@ _HOMES = {
     "replay_gather": "replay",
     "replay_observe": "replay",
     "replay_sample": "replay",
+    "rollout_observe": "on_policy",
     "scale": "optimizer",
     "sgd_delta": "optimizer",
     "smoothed_action": "actor_critic",

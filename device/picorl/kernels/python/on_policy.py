@@ -200,6 +200,34 @@ def value_delta(value, target, old_value, clip, d_value, loss, row, rows, batch)
     loss[0] = total
 
 
+def rollout_observe(reward, next_obs, ended, final_obs, last_obs, rollout_reward, rollout_ended, envs, obs_size, row):
+    kernel = "rollout_observe"
+    checks.integer(kernel, "envs", envs, 1)
+    checks.integer(kernel, "obs_size", obs_size, 1)
+    checks.integer(kernel, "row", row)
+    size = envs * obs_size
+    checks.need(kernel, "reward", reward, envs)
+    checks.need(kernel, "next_obs", next_obs, size)
+    checks.need(kernel, "ended", ended, envs, "B")
+    checks.need(kernel, "final_obs", final_obs, size)
+    checks.need(kernel, "last_obs", last_obs, size)
+    checks.need(kernel, "rollout_reward", rollout_reward, row + envs)
+    checks.need(kernel, "rollout_ended", rollout_ended, row + envs, "B")
+    if not (checks.finite(reward, envs) and checks.finite(final_obs, size)):
+        return 0
+    found = 1
+    for e in range(envs):
+        rollout_reward[row + e] = reward[e]
+        rollout_ended[row + e] = ended[e]
+        if ended[e] == 2:
+            found = 5
+    if not checks.finite(next_obs, size):
+        return found
+    for i in range(size):
+        last_obs[i] = next_obs[i]
+    return found + 2
+
+
 def gae(reward, ended, value, final_value, coeffs, advantage, target, envs, steps):
     kernel = "gae"
     checks.integer(kernel, "envs", envs, 1)
