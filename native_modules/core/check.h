@@ -579,8 +579,8 @@ PICORL_NOINLINE static bool picorl_take(picorl_error *error, const uint8_t *sign
         picorl_buffer buffer = {NULL, 0, 0};
         picorl_buffer_state state = picorl_take_buffer(call, object, wanted[0] & PICORL_WRITES, &buffer);
         // Hundreds of calls an update come here: what holds for nearly every buffer is asked first.
-        bool fine = state == PICORL_BUFFER_FINE &&
-            (buffer.typecode == picorl_typecodes[wanted[0] / PICORL_TYPE] || picorl_fits_type(buffer.typecode, wanted));
+        bool fine = state == PICORL_BUFFER_FINE && (buffer.typecode == picorl_typecodes[wanted[0] / PICORL_TYPE] ||
+                                                       picorl_fits_type(buffer.typecode, wanted));
         if (wanted[2]) {
             fine = fine && !picorl_misaligned(&buffer);
             fine = fine && picorl_elements(&buffer) >= picorl_size(wanted + 3, wanted + 3 + wanted[2], call->n);

@@ -225,18 +225,20 @@ NOINLINE uint32_t live_rows(const product *p, uint32_t first_row) {
         const float *a = a_row;
         const float *b = p->b;
         const float *start = p->start == START_BIAS ? p->bias : c;
-        uint32_t steps = p->steps;
-        live_step live[ROW_STEPS];
-        for (; steps > ROW_STEPS; steps -= ROW_STEPS) {
-            live_step *end = find_live_steps(a, p->a_step, b, p->b_step, ROW_STEPS, live);
-            live_row(start, live, end, c, p->columns, 0);
+        for (uint32_t left = p->steps;;) {
+            live_step live[ROW_STEPS];
+            uint32_t steps = least(left, ROW_STEPS);
+            live_step *end = find_live_steps(a, p->a_step, b, p->b_step, steps, live);
+            left -= steps;
+            if (end != live || start != c || relu) {
+                live_row(start, live, end, c, p->columns, relu & (left == 0));
+            }
+            if (left == 0) {
+                break;
+            }
             a += ROW_STEPS * (size_t)p->a_step;
             b += ROW_STEPS * (size_t)p->b_step;
             start = c;
-        }
-        live_step *end = find_live_steps(a, p->a_step, b, p->b_step, steps, live);
-        if (end != live || start != c || relu) {
-            live_row(start, live, end, c, p->columns, relu);
         }
         if (p->finish == FINISH_ACTIVATION && !relu) {
             activate_all(c, done, p->activation);

@@ -177,7 +177,15 @@ INLINE void add_four_by_four(float *sum, const float **a, const float **b) {
 
 // sum[v] is the sum of a[k] * b[v][k] for k < 8 * eights; eights is not 0. An assembly statement has too few operands
 // for sums that go in.
-INLINE void eight_by_eights(float *sum, const float *a, const float **b, uint32_t eights) {
+INLINE void eight_by_eights(float *sum, const float *a, const float *const *b, uint32_t eights) {
+    const float *b0 = b[0];
+    const float *b1 = b[1];
+    const float *b2 = b[2];
+    const float *b3 = b[3];
+    const float *b4 = b[4];
+    const float *b5 = b[5];
+    const float *b6 = b[6];
+    const float *b7 = b[7];
     __asm__ volatile("vmov.f32 %0, #1.0\n\t"
                      "vsub.f32 %0, %0, %0\n\t"
                      "vmov.f32 %1, %0\n\t"
@@ -190,8 +198,8 @@ INLINE void eight_by_eights(float *sum, const float *a, const float **b, uint32_
                      "1:\n\t" EIGHT_BY_FOUR EIGHT_BY_FOUR "subs %17, %17, #1\n\t"
                      "bne 1b"
         : "=&t"(sum[0]), "=&t"(sum[1]), "=&t"(sum[2]), "=&t"(sum[3]), "=&t"(sum[4]), "=&t"(sum[5]), "=&t"(sum[6]),
-        "=&t"(sum[7]), "+&r"(a), "+&r"(b[0]), "+&r"(b[1]), "+&r"(b[2]), "+&r"(b[3]), "+&r"(b[4]), "+&r"(b[5]),
-        "+&r"(b[6]), "+&r"(b[7]), "+&r"(eights)
+        "=&t"(sum[7]), "+&r"(a), "+&r"(b0), "+&r"(b1), "+&r"(b2), "+&r"(b3), "+&r"(b4), "+&r"(b5), "+&r"(b6), "+&r"(b7),
+        "+&r"(eights)
         :
         : "memory", "cc", "s12", "s13", "s14", "s15", "s16", "s17", "s18", "s19", "s20", "s21", "s22", "s23", "s24",
         "s25", "s26", "s27", "s28", "s29", "s30", "s31");
@@ -369,7 +377,7 @@ INLINE void add_four_by_four(float *sum, const float **a, const float **b) {
     }
 }
 
-INLINE void eight_by_eights(float *sum, const float *a, const float **b, uint32_t eights) {
+INLINE void eight_by_eights(float *sum, const float *a, const float *const *b, uint32_t eights) {
     UNROLL for (uint32_t v = 0; v < 8; v++) {
         sum[v] = 0;
     }
