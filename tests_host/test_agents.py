@@ -9,6 +9,9 @@ from picorl.envs import Pendulum
 
 SMALL = dict(hidden=(16, 16), batch_size=20, replay_capacity=500, warmup_steps=30)
 ALGORITHMS = (picorl.SAC, picorl.TD3, picorl.RecurrentSAC)
+WHITE_OR_CORRELATED = pytest.mark.parametrize(
+    "algorithm", (picorl.SAC, picorl.TD3), ids=lambda one: one.__name__, indirect=True
+)
 
 
 def make(algorithm, **options):
@@ -87,6 +90,7 @@ def test_resumed_training_gives_the_bits_of_straight_training(algorithm, steps, 
     assert (second.steps, second.updates) == (straight.steps, straight.updates)
 
 
+@WHITE_OR_CORRELATED
 def test_correlated_noise_moves_slowly_and_starts_anew_with_an_episode(algorithm):
     """What is left of the policy's own part is an Ornstein-Uhlenbeck process: it keeps its sign for long, white noise does not."""
     changes = {}
@@ -111,6 +115,7 @@ def test_correlated_noise_moves_slowly_and_starts_anew_with_an_episode(algorithm
     assert changes[0.0] > 150 and changes[0.984375] < 60
 
 
+@WHITE_OR_CORRELATED
 @pytest.mark.parametrize("steps", (60, 230))
 def test_correlated_noise_goes_on_where_a_checkpoint_was_made(algorithm, steps, tmp_path):
     path = str(tmp_path / "full.safetensors")

@@ -115,6 +115,10 @@ class Numbers:
     def positive(self, *shape):
         return np.abs(self.floats(*shape))
 
+    def keep(self, n):
+        """One, or zero in one of three."""
+        return (self.generator.integers(0, 3, n) > 0).astype(np.float32)
+
     def integer(self, low, high):
         return int(self.generator.integers(low, high + 1))
 
@@ -521,6 +525,56 @@ def test_replay_is_the_same_at_every_width(scalars, obs_size, act_size, capacity
         _picorl.replay_sample(*args)
         outs = [numbers.floats(count * n) for n in (obs_size, obs_size + act_size, obs_size, obs_size + act_size, 1, 1)]
         assert_same_bits(scalars, "replay_gather", [obs, action, reward, flags, indices, *outs, *sizes, count])
+
+
+@pytest.mark.parametrize("obs_size,act_size,steps,burn_in", [(3, 1, 5, 0), (2, 1, 12, 3), (17, 6, 3, 1)])
+def test_sequences_are_the_same_at_every_width(scalars, obs_size, act_size, steps, burn_in):
+    numbers = Numbers(steps)
+    capacity, count = 40, 7
+    flags = np.array([numbers.integer(0, 2) for _ in range(capacity)], np.uint8)
+    replay = [numbers.floats(capacity * obs_size), numbers.floats(capacity * act_size), numbers.floats(capacity), flags]
+    indices = np.array([numbers.integer(0, capacity - 1) for _ in range(count)], np.int32)
+    rows = count * steps
+    outs = [numbers.floats(rows * n) for n in (obs_size + act_size, act_size, 1, 1, 1)]
+    args = [*replay, indices, *outs, obs_size, act_size, capacity, count, steps, burn_in]
+    assert_same_bits(scalars, "replay_gather_sequences", args)
+    for width in (1, 3, 16, 21):
+        args = [numbers.keep(rows + 2), numbers.floats((rows + 2) * width), width, 2, rows]
+        assert_same_bits(scalars, "weigh_rows", args)
+
+
+@pytest.mark.parametrize("units,width", [(1, 1), (3, 5), (16, 16), (21, 24), (64, 64)])
+@pytest.mark.parametrize("rows", [1, 2, 9])
+def test_recurrent_units_are_the_same_at_every_width(scalars, units, width, rows):
+    numbers = Numbers(units)
+    steps, row = 4, 2
+    for step in (0, 2, steps - 1):
+        keep = numbers.keep((row + rows) * steps)
+        gates, hidden = numbers.floats(rows * steps * 3 * units), numbers.floats(rows * 3 * units)
+        states = [
+            numbers.floats(rows * units),
+            numbers.floats(rows * steps * units),
+            numbers.floats(rows * steps * units),
+        ]
+        args = [keep, gates, hidden, *states, numbers.floats((row + rows) * steps * width)]
+        assert_same_bits(scalars, "gru_cell", [*args, units, width, steps, step, row, rows])
+        for d_out2 in (None, numbers.floats(rows * steps * width)):
+            args = [keep, np.abs(np.tanh(gates)), *states[1:], numbers.floats(rows * steps * width), d_out2]
+            args += [numbers.floats(rows * units), numbers.floats(rows * units), hidden, numbers.floats(gates.size)]
+            assert_same_bits(scalars, "gru_cell_backward", [*args, units, width, steps, step, row, rows])
+
+
+@pytest.mark.parametrize("envs,obs_size", [(1, 3), (4, 3), (5, 17)])
+@pytest.mark.parametrize("bad", ["nothing", "reward", "next_obs", "final_obs"])
+def test_rollouts_are_the_same_at_every_width(scalars, envs, obs_size, bad):
+    numbers = Numbers(envs)
+    given = {"reward": numbers.floats(envs), "next_obs": numbers.floats(envs * obs_size)}
+    given["ended"] = np.array([numbers.integer(0, 2) for _ in range(envs)], np.uint8)
+    given["final_obs"] = numbers.floats(envs * obs_size)
+    if bad in given:
+        given[bad][-1] = np.inf
+    stored = [numbers.floats(envs * obs_size), numbers.floats(envs + 3), np.zeros(envs + 3, np.uint8)]
+    assert_same_bits(scalars, "rollout_observe", [*given.values(), *stored, envs, obs_size, 3])
 
 
 def test_every_kernel_is_compared():

@@ -20,6 +20,7 @@ _FACTS = {
     "MountainCar": (((-1.2, -0.07), (0.6, 0.07)), 30),
     "Pendulum": ((1, 1, 8), 20),
     "PendulumPython": ((1, 1, 8), 20),
+    "PendulumWithoutVelocity": ((1, 1), 20),
     "Quadrotor": ((_INF,) * 6 + (1,) * 4 + (_INF,) * 3 + (1,) * 4, 100),
 }
 ENVIRONMENTS = tuple(name for name in _FACTS if name != "PendulumPython")

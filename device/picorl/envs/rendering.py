@@ -58,7 +58,7 @@ def _quadrotor(obs):
 
 
 def _swing(obs):
-    return "angle %.2f rad, %.2f rad/s" % (atan2(obs[1], obs[0]), obs[2])
+    return "angle %.2f rad" % atan2(obs[1], obs[0]) + (", %.2f rad/s" % obs[2] if len(obs) > 2 else "")
 
 
 def _links(obs):
@@ -76,6 +76,7 @@ _KINDS = {
     "MountainCar": (_mountain_car, lambda obs: "position %.2f, velocity %.3f" % (obs[0], obs[1])),
     "Pendulum": (_pendulum, _swing),
     "PendulumPython": (_pendulum, _swing),
+    "PendulumWithoutVelocity": (_pendulum, _swing),
     "Quadrotor": (_quadrotor, lambda obs: "x %.2f, y %.2f, z %.2f m" % (obs[0], obs[1], obs[2])),
 }
 

@@ -85,6 +85,9 @@ TASKS = {
         {"noise_correlation": 0.95, "replay_capacity": 30_000},
         evaluate_every=2_000,
     ),
+    # One observation does not tell the velocity: an agent with a memory, and one without.
+    "recurrent-sac": Task("RecurrentSAC", "PendulumWithoutVelocity", 20_000, (("median", statistics.median, -300.0),)),
+    "sac-without-velocity": Task("SAC", "PendulumWithoutVelocity", 20_000, (("median", statistics.median, None),)),
     # With the hyper-parameters of the paper; the final policy is scored.
     "stream-ac": Task(
         "StreamAC",
