@@ -107,7 +107,7 @@ def test_a_memory_is_planned_too():
     assert result.exit_code == 0, result.output
     options = dict(units=24, hidden=(16,), length=9, batch_size=8, replay_capacity=2000)
     plan = picorl.plan(picorl.RecurrentSAC, PendulumWithoutVelocity(), **options)
-    assert "RECURRENT SAC, 24 units, hidden 16, batch 8 sequences of 9 in chunks of 8, replay 2000" in said
+    assert "RecurrentSAC, hidden 16, 24 units, batch 8 sequences of 9 in chunks of 8, replay 2000" in said
     assert f"{plan.total:,}" in said and "gru_gates" in said
     setup = board_plan.setup(boards.load("QEMU_CORTEX_M7"), "recurrent_sac")
     assert setup.plan().total > 0 and setup.options["units"] == setup.options["hidden"][0]

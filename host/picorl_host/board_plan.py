@@ -134,7 +134,7 @@ def setup(
         options["batch_size"] = batch or min(given["batch_size"], SEQUENCES)
         if not chunk and options["chunk"]:  # a board's own is about single transitions
             options["chunk"] = max(1, options["chunk"] // (options["length"] + 1))
-    if algorithm != "ppo":
+    if algorithm != "ppo" and algorithm not in STREAMING:
         options["replay_capacity"] = replay or given["replay_capacity"]
     arena = board.get("firmware.arena", 0) if board else 0
     return Setup(algorithm, env, steps or given["steps"], options, arena)
