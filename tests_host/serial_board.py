@@ -21,7 +21,7 @@ class SerialBoard:
     unplug_after: bytes from the computer after which the port is gone. firmware: another MicroPython.
     """
 
-    def __init__(self, image, blocks=256, changes=None, unplug_after=None, firmware=MICROPYTHON):
+    def __init__(self, image, blocks=512, changes=None, unplug_after=None, firmware=MICROPYTHON):
         self.arguments = [str(image), str(blocks), repr(changes or {})]
         self.firmware = firmware
         self.unplug_after = unplug_after

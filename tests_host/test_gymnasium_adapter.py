@@ -19,7 +19,7 @@ from picorl_host.gymnasium_adapter import ENVIRONMENTS, FromGymnasium, ToGymnasi
 
 ROOT = Path(__file__).resolve().parent.parent
 UNBOUNDED = {"CartPole", "Quadrotor"}  # velocities of these have no limit, in Gymnasium's CartPole neither
-WIDE = {"Pendulum"}  # torques of ±2 N m, as in Gymnasium's
+WIDE = {"Pendulum", "PendulumWithoutVelocity"}  # torques of ±2 N m, as in Gymnasium's
 
 
 def test_every_environment_is_registered():
