@@ -339,6 +339,28 @@ def obgd(name, z):
     return (z.floats(44), z.floats(44), z.floats(1), hyper, 3, 41)
 
 
+def sequences(name, z):
+    """Three steps of sequences 1 and 2: after the second one episode ends and the other goes on."""
+    if name == "replay_gather_sequences":
+        obs, action, reward, flags = z.floats(18), z.floats(12), z.floats(6), bytearray((1, 2, 0, 0, 1, 1))
+        outs = tuple(z.floats(n) for n in (30, 12, 6, 6, 6))
+        return (obs, action, reward, flags, array("i", (5, 0))) + outs + (3, 2, 6, 2, 3, 1)
+    if name == "weigh_rows":
+        return (array("f", (1, 1, 0, 1.5, 0.75)), z.floats(15), 3, 2, 3)
+    keep, gates = array("f", (0, 1, 1, 0, 1, 0, 0, 1, 1)), z.floats(54)
+    if name == "gru_cell":
+        return (keep, gates, z.floats(18), z.floats(6), zeros(18), zeros(18), zeros(45), 3, 5, 3, 1, 1, 2)
+    rest = (z.floats(6), z.floats(6), zeros(18), zeros(54), 3, 5, 3, 1, 1, 2)
+    return (keep, gates, z.floats(18), z.floats(18), z.floats(30), z.floats(30)) + rest
+
+
+def one_gradient(name, z):
+    """gru_cell_backward at the last step, for one user of the output."""
+    args = list(sequences(name, z))
+    args[5], args[13] = None, 2
+    return tuple(args)
+
+
 GROUPS = (
     (network, ("forward", "backward")),
     (other_network, ("forward", "backward", "init_params")),
@@ -367,10 +389,11 @@ GROUPS = (
     (mountain_car, ("mountain_car_reset", "mountain_car_step")),
     (acrobot, ("acrobot_reset", "acrobot_observe", "acrobot_step", "acrobot_swing_up_step")),
     (quadrotor, ("quadrotor_reset", "quadrotor_step")),
+    (sequences, ("replay_gather_sequences", "weigh_rows", "gru_cell", "gru_cell_backward")),
 )
 
 if MODE == "numbers":  # noqa: F821
-    GROUPS += ((tiny_network, ("forward", "backward")),)
+    GROUPS += ((tiny_network, ("forward", "backward")), (one_gradient, ("gru_cell_backward",)))
 
 
 def is_buffer(x):
