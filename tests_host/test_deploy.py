@@ -169,6 +169,32 @@ def test_unplugged_in_the_middle_and_repaired_by_the_next_deployment(image, prog
         assert deployed(board.port, program)[0].sent == []
 
 
+@pytest.mark.parametrize("stage", ["look", "check_space", "send", "check_import"])
+def test_unplugged_at_any_stage_says_to_deploy_again(image, monkeypatch, stage):
+    whole = getattr(deploy, stage)
+    with SerialBoard(image, changes=NO_NATIVE) as board:
+
+        def unplugged(*args):
+            board.unplug()
+            return whole(*args)
+
+        monkeypatch.setattr(deploy, stage, unplugged)
+        with pytest.raises(Problem, match="lost the connection.*\n.*deploy again"):
+            deployed(board.port)
+
+
+def test_files_that_are_not_there_are_not_compared(image, program, monkeypatch):
+    asked = []
+    holds = serial_port.Device.holds
+    monkeypatch.setattr(
+        serial_port.Device, "holds", lambda self, path, content: asked.append(path) or holds(self, path, content)
+    )
+    with SerialBoard(image, changes=NO_NATIVE) as board:
+        report, _ = deployed(board.port, program)
+        # Once each when it has arrived; a program may lie there already.
+        assert sorted(asked) == sorted(["/main.py", *(f"{path}.new" for path in report.sent)])
+
+
 def test_what_arrives_damaged_is_not_kept(image, program, monkeypatch):
     whole = serial_port.Device.put
     monkeypatch.setattr(

@@ -132,17 +132,20 @@ def deploy(
     """
     console = console or Console(quiet=True)
     programs = own_files(programs)
-    with told(port), Device(port, reset=True) as device:
+    with told(port), Device(port, reset=True) as device, interruption_told():
         board = look(device)
         say(console, f"{port}: {describe(board)}")
         files, place = choose(board, port, target, firmware_free, console)
         files |= {str(PurePosixPath(board.folder, name)): content for name, content in programs.items()}
         report = Report(board)
-        old = device.files(str(PurePosixPath(place, "picorl"))) if place else {}
+        package = str(PurePosixPath(place, "picorl")) if place else None
+        old = device.files(package) if package else {}
         stale = [path for path in old if path not in files and path.endswith((".py", ".mpy", ".new"))]
         with console.status("comparing with what is there"):
             for path, content in files.items():
-                same = old.get(path, len(content)) == len(content) and device.holds(path, content)
+                # The package was listed: no question about a file that is not in it, or of another size.
+                listed = package and path.startswith(package + "/")
+                same = (not listed or old.get(path) == len(content)) and device.holds(path, content)
                 (report.unchanged if same else report.sent).append(path)
         new = {path: files[path] for path in report.sent}
         check_space(device, new, old)
@@ -165,6 +168,17 @@ def told(port):
         raise Problem(str(error)) from None
     except DeviceError as error:
         raise Problem(f"the board at {port} could not do it:\n{error.traceback.strip()}") from None
+
+
+@contextlib.contextmanager
+def interruption_told():
+    """A connection lost at any moment of a deployment becomes a Problem with the remedy."""
+    try:
+        yield
+    except PortError as error:
+        raise Problem(
+            f"{error}\nevery file on the board is the old one or the new one: deploy again to go on"
+        ) from None
 
 
 def own_files(programs):
