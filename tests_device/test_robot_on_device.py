@@ -111,5 +111,7 @@ def test_two_hours_with_failing_sensors_and_a_reset(roomy, tmp_path):
 @pytest.mark.parametrize("algorithm", ("SAC", "TD3"))
 def test_a_tick_allocates_nothing(native, algorithm):
     options = dict(hidden=(8, 8), batch_size=8, replay_capacity=100, warmup_steps=20, seed=0)
-    said = native.run(script(algorithm, options, 100, do="locked")).split()
-    assert said[:1] + said[2:] == ["locked", "True", "1", "1"] and int(said[1]) == 120
+    by_its_clock, with_time_to_learn = native.run(script(algorithm, options, 100, do="locked")).splitlines()
+    # 500 ticks a second may leave a slow board no time for an update.
+    assert by_its_clock in ("locked 120 False 1 1", "locked 120 True 1 1")
+    assert with_time_to_learn == "locked 120 True 1 1"
