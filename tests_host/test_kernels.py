@@ -767,6 +767,17 @@ def test_bad_integers_are_refused(backend, name, arg):
         refuse(backend, name, args | {arg.name: table.MAX_INT}, " holds ")
 
 
+def test_a_size_beyond_64_bits_is_refused(backend):
+    """That of x is a multiple of 2^64; the buffers before it are as long as they must be."""
+    integers = dict(count=2**22, steps=2**23, obs_size=2**19, act_size=2**19, capacity=2)
+    args = sturdy("replay_gather_sequences") | integers
+    for name in ("replay_obs", "replay_action"):
+        args[name] = array("f", bytes(4 * 2**20))
+    args["indices"] = array("i", bytes(4 * integers["count"]))
+    held = len(args["x"])
+    refuse(backend, "replay_gather_sequences", args, f": x holds {held} floats, needs ")
+
+
 @pytest.mark.parametrize("name", ALL)
 def test_wrong_number_of_arguments_is_a_type_error(backend, name):
     args = list(sturdy(name).values())

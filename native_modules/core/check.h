@@ -451,20 +451,28 @@ static inline size_t picorl_elements(const picorl_buffer *buffer) {
     return buffer->typecode == 'B' ? buffer->bytes : buffer->bytes / 4;
 }
 
-// Evaluates a size; see signatures.h. Its values are below 2^24 and the table's products are of three at most.
-static inline uint64_t picorl_size(const uint8_t *token, const uint8_t *end, const uint32_t *values) {
-    uint64_t sum = 0;
-    uint64_t product = 1;
-    uint64_t outer_sum = 0;
-    uint64_t outer_product = 1;
+// Kernels count in 32 bits, a vector beyond the end at most, so no buffer may have to be longer: what comes to more
+// stays here, however many factors it has.
+#define PICORL_TOO_MANY 0xfffffff0
+
+static inline uint32_t picorl_bounded(uint64_t count) {
+    return count < PICORL_TOO_MANY ? (uint32_t)count : PICORL_TOO_MANY;
+}
+
+// Evaluates a size; see signatures.h.
+static inline uint32_t picorl_size(const uint8_t *token, const uint8_t *end, const uint32_t *values) {
+    uint32_t sum = 0;
+    uint32_t product = 1;
+    uint32_t outer_sum = 0;
+    uint32_t outer_product = 1;
     for (; token < end; token++) {
         if (*token < '(') {
-            product *= values[*token];
+            product = picorl_bounded((uint64_t)product * values[*token]);
             continue;
         }
         switch (*token) {
             case '+':
-                sum += product;
+                sum = picorl_bounded((uint64_t)sum + product);
                 product = 1;
                 break;
             case '*':
@@ -476,14 +484,19 @@ static inline uint64_t picorl_size(const uint8_t *token, const uint8_t *end, con
                 product = 1;
                 break;
             case ')':
-                product = outer_product * (sum + product);
+                sum = picorl_bounded((uint64_t)sum + product);
+                product = picorl_bounded((uint64_t)outer_product * sum);
                 sum = outer_sum;
                 break;
             default:
-                product *= *token & ~PICORL_NUMBER;
+                product = picorl_bounded((uint64_t)product * (*token & ~PICORL_NUMBER));
         }
     }
-    return sum + product;
+    return picorl_bounded((uint64_t)sum + product);
+}
+
+static inline bool picorl_is_enough(size_t elements, uint32_t size) {
+    return elements >= size && size < PICORL_TOO_MANY;
 }
 
 // The text of a size, as the table of kernels has it.
@@ -532,8 +545,9 @@ PICORL_COLD static void picorl_bad_buffer(picorl_error *error, const uint8_t *wa
     } else {
         const uint8_t *token = wanted + 3;
         const uint8_t *end = token + wanted[2];
-        picorl_say(error, "holds %llu %s, needs %llu", (unsigned long long)picorl_elements(buffer),
-            picorl_string(units, type), (unsigned long long)picorl_size(token, end, values));
+        uint32_t size = picorl_size(token, end, values);
+        picorl_say(error, "holds %llu %s, needs %s%llu", (unsigned long long)picorl_elements(buffer),
+            picorl_string(units, type), size < PICORL_TOO_MANY ? "" : "at least ", (unsigned long long)size);
         if (wanted[2] > 1 || !(*token & PICORL_NUMBER)) {
             picorl_say(error, " (");
             picorl_say_size(error, token, end);
@@ -583,7 +597,8 @@ PICORL_NOINLINE static bool picorl_take(picorl_error *error, const uint8_t *sign
                                                        picorl_fits_type(buffer.typecode, wanted));
         if (wanted[2]) {
             fine = fine && !picorl_misaligned(&buffer);
-            fine = fine && picorl_elements(&buffer) >= picorl_size(wanted + 3, wanted + 3 + wanted[2], call->n);
+            uint32_t size = picorl_size(wanted + 3, wanted + 3 + wanted[2], call->n);
+            fine = fine && picorl_is_enough(picorl_elements(&buffer), size);
         } else if (picorl_is_any(wanted)) {
             fine = fine && buffer.bytes <= UINT32_MAX;
             call->bytes = (uint32_t)buffer.bytes;

@@ -1,13 +1,13 @@
 // The product where many a[r][k] are zero, as behind a ReLU: a term with a zero factor changes no sum (weights being
 // finite), so the steps where all rows of a tile are zero are left out. Rows with similar zeros share a tile.
 
-#define SPARSE_LEAST_ROWS 16 // fewer are not worth the looking
-#define SPARSE_ROWS 128      // at most
-#define SPARSE_STEPS 512     // at most
+#define SPARSE_ROWS 128  // at most
+#define SPARSE_STEPS 512 // at most
 #define SPARSE_TILE_ROWS 2
 #define SPARSE_TILE_VECTORS 4
 #define SPARSE_COLUMNS (SPARSE_TILE_VECTORS * PICORL_W)
-#define SPARSE_PANEL 8192 // floats
+#define SPARSE_PANEL 8192    // floats
+#define SPARSE_PANEL_ROWS 16 // fewer are not worth the copy
 
 typedef struct zeros {
     uint32_t live[SPARSE_STEPS / 32 + 1][SPARSE_ROWS]; // bit k % 32 of [k / 32][r]: a[r][k] is not zero
@@ -86,7 +86,7 @@ INLINE void sparse_rows(const product *p, const zeros *z, const uint32_t C, cons
 }
 
 // The columns from `column` on. What counts here is how fast b is read, and a vector that lies across two lines of the
-// cache takes twice the time, so b is first copied to where none does.
+// cache takes twice the time, so for many rows b is first copied to where none does.
 INLINE void sparse_columns(
     const product *p, const zeros *z, uint32_t column, const uint32_t C, const int whole, uint32_t n) {
     float panel[SPARSE_PANEL] __attribute__((aligned(64)));
@@ -95,7 +95,7 @@ INLINE void sparse_columns(
     part.c += column;
     part.bias += p->start == START_BIAS ? column : 0;
     int aligned = (uintptr_t)part.b % sizeof(vf) == 0 && p->b_step % PICORL_W == 0;
-    if (!aligned && p->steps * C * PICORL_W <= SPARSE_PANEL) {
+    if (!aligned && p->rows >= SPARSE_PANEL_ROWS && p->steps * C * PICORL_W <= SPARSE_PANEL) {
         for (uint32_t k = 0; k < p->steps; k++, part.b += p->b_step) {
             UNROLL for (uint32_t v = 0; v < C; v++) {
                 v_store(panel + (k * C + v) * PICORL_W, v_get(part.b + v * PICORL_W, LANES(v)));
@@ -109,7 +109,7 @@ INLINE void sparse_columns(
 
 // 0: not worth it, nothing done.
 NOINLINE int sparse_product(const product *p) {
-    if (p->rows < SPARSE_LEAST_ROWS || p->steps > SPARSE_STEPS || p->columns < PICORL_W) {
+    if (p->steps > SPARSE_STEPS || p->columns < PICORL_W) {
         return 0;
     }
     zeros z;
