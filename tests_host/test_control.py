@@ -412,7 +412,7 @@ def test_the_desktops_own_clock_keeps_the_rate():
         ({"update_every": 0}, "update_every is 0, must be a whole number of at least 1"),
         ({"recover": 0}, "recover is 0"),
         ({"save_every": -1}, "save_every is -1"),
-        ({"agent": None}, "agent is a NoneType, must be SAC, TD3 or DQN"),
+        ({"agent": None}, "agent is a NoneType, must be SAC, TD3, RecurrentSAC or DQN"),
     ),
 )
 def test_arguments_that_cannot_be_are_named(changes, message):

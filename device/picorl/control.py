@@ -57,7 +57,7 @@ class DesktopClock:
 
 
 class ControlLoop:
-    """Runs robot at rate (Hz) with agent (SAC, TD3 or DQN), which learns from what happens.
+    """Runs robot at rate (Hz) with agent (SAC, TD3, RecurrentSAC or DQN), which learns from what happens.
 
     update_every  steps from one update to the next, where there is time for so many
     path          of the checkpoint; None: none is written
@@ -74,7 +74,7 @@ class ControlLoop:
 
     def __init__(self, agent, robot, rate, update_every=1, path=None, save_every=60, recover=10, clock=None):
         if not isinstance(agent, OffPolicy):
-            raise ValueError("ControlLoop: agent is a %s, must be SAC, TD3 or DQN" % type(agent).__name__)
+            raise ValueError("ControlLoop: agent is a %s, must be SAC, TD3, RecurrentSAC or DQN" % type(agent).__name__)
         real("rate", rate, 1, 10_000)
         real("save_every", save_every, 0, 1e6)
         if clock is None:
