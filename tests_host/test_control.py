@@ -175,6 +175,27 @@ def test_learning_stops_before_a_tick_that_a_piece_would_make_late():
     assert max(sum(tick - PERIOD <= piece < tick for piece in pieces) for tick in robot.reads) == 3
 
 
+def test_an_update_goes_on_in_ticks_in_which_none_is_due():
+    clock = Clock()
+    robot = Robot(clock)
+    robot.env = CartPole(seed=0)
+    robot.n_actions, robot.obs, robot.torque = 2, array("f", robot.env.obs), array("i", [0])
+    del robot.action_low, robot.action_high
+    agent = picorl.DQN(robot, **SMALL, learn_every=4, chunk=1)
+    loop = picorl.ControlLoop(agent, robot, RATE, clock=clock, update_every=4)
+    work, pieces = agent.work, []
+
+    def slow():
+        pieces.append(agent.steps)
+        clock.now += 3_000
+        return work()
+
+    loop._work = slow
+    while agent.updates < 3:
+        loop.tick()
+    assert {steps % 4 for steps in pieces} == {0, 1, 2, 3}
+
+
 def test_a_piece_longer_than_a_period_is_tried_seldom():
     loop, robot, clock = running()
     ticks(loop, 10)

@@ -148,6 +148,10 @@ class Agent:
         """Updates completed."""
         return self.counters[1]
 
+    def pending(self):
+        """Whether `work` has something to do: an update is under way, or due."""
+        return self._updating or self.ready()
+
     def _start(self):
         """Begin an update; False when none is due."""
         if not self.ready():

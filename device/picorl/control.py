@@ -99,7 +99,7 @@ class ControlLoop:
         self._finite = kernels.backend.all_finite
         self._accumulate = kernels.backend.accumulate
         # Bound here: making a bound method allocates.
-        self._work, self._ready = agent.work, agent.ready
+        self._work, self._pending = agent.work, agent.pending
         self._us, self._add, self._diff, self._sleep = clock.ticks_us, clock.ticks_add, clock.ticks_diff, clock.sleep_us
         self._start_clock()
 
@@ -174,7 +174,7 @@ class ControlLoop:
         agent, work = self.agent, self._work
         due, every = self._due, self.update_every
         longest = self.longest - self.longest // _FORGET
-        if self._ready():
+        if self._pending():
             now = us()
             while diff(due, now) > longest and agent.updates * every < agent.steps:
                 work()

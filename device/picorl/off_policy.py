@@ -115,10 +115,9 @@ class OffPolicy(Agent):
             self.warmup_steps,
         )
 
-    def _draw(self):
-        """Sample a batch and gather it whole, so that what is observed between two pieces does not change it."""
-        k = self._kernels
-        k.replay_sample(
+    def _sample(self):
+        """Draw the rows of a batch."""
+        self._kernels.replay_sample(
             self.replay_flags,
             self.replay_state,
             self.rng_update,
@@ -126,7 +125,11 @@ class OffPolicy(Agent):
             self.replay_capacity,
             self.batch_size,
         )
-        k.replay_gather(
+
+    def _draw(self):
+        """Sample a batch and gather it whole, so that what is observed between two pieces does not change it."""
+        self._sample()
+        self._kernels.replay_gather(
             self.replay_obs,
             self.replay_action,
             self.replay_reward,
