@@ -175,6 +175,27 @@ def test_learning_stops_before_a_tick_that_a_piece_would_make_late():
     assert max(sum(tick - PERIOD <= piece < tick for piece in pieces) for tick in robot.reads) == 3
 
 
+def test_an_update_goes_on_in_ticks_in_which_none_is_due():
+    clock = Clock()
+    robot = Robot(clock)
+    robot.env = CartPole(seed=0)
+    robot.n_actions, robot.obs, robot.torque = 2, array("f", robot.env.obs), array("i", [0])
+    del robot.action_low, robot.action_high
+    agent = picorl.DQN(robot, **SMALL, learn_every=4, chunk=1)
+    loop = picorl.ControlLoop(agent, robot, RATE, clock=clock, update_every=4)
+    work, pieces = agent.work, []
+
+    def slow():
+        pieces.append(agent.steps)
+        clock.now += 3_000
+        return work()
+
+    loop._work = slow
+    while agent.updates < 3:
+        loop.tick()
+    assert {steps % 4 for steps in pieces} == {0, 1, 2, 3}
+
+
 def test_a_piece_longer_than_a_period_is_tried_seldom():
     loop, robot, clock = running()
     ticks(loop, 10)
@@ -412,7 +433,7 @@ def test_the_desktops_own_clock_keeps_the_rate():
         ({"update_every": 0}, "update_every is 0, must be a whole number of at least 1"),
         ({"recover": 0}, "recover is 0"),
         ({"save_every": -1}, "save_every is -1"),
-        ({"agent": None}, "agent is a NoneType, must be SAC, TD3 or DQN"),
+        ({"agent": None}, "agent is a NoneType, must be SAC, TD3, RecurrentSAC or DQN"),
     ),
 )
 def test_arguments_that_cannot_be_are_named(changes, message):

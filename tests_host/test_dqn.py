@@ -125,9 +125,26 @@ def test_epsilon_falls_from_the_end_of_the_warm_up():
         assert agent.epsilon[0] == pytest.approx(epsilon, abs=1e-6)
 
 
+def test_it_acts_on_beyond_what_kernels_count():
+    agent, env = trained(50)
+    action = array("i", (0,))
+    agent.counters[0] = 2**24 + agent.warmup_steps
+    agent.act(env.obs, action)
+    assert agent.epsilon[0] == pytest.approx(0.05, abs=1e-6)
+
+
+def test_a_checkpoint_with_another_clipping_is_refused(tmp_path):
+    path = str(tmp_path / "dqn.safetensors")
+    trained(50, max_grad_norm=None)[0].save(path, full=True)
+    with pytest.raises(ValueError, match="has clips_grad False, must be True"):
+        picorl.DQN(CartPole(), **SMALL).load(path)
+
+
 @pytest.mark.parametrize(
     ("options", "message"),
     [
+        (dict(exploration_steps=2**24), "exploration_steps is 16777216, must be at most 16777215"),
+        (dict(replay_capacity=2**24), "replay_capacity is 16777216, must be at most 16777215"),
         (dict(learn_every=0), "learn_every is 0"),
         (dict(target_every=0), "target_every is 0"),
         (dict(exploration_steps=0), "exploration_steps is 0"),

@@ -109,6 +109,25 @@ def test_together_each_does_what_it_does_alone(name, n_envs):
 
 
 @each_together
+def test_together_loaded_just_after_an_end_no_other_has_ended(name):
+    """What a checkpoint does: buffers() of one are written into another."""
+    env, used = (make("Vector" + name, 2, time_limit=4) for _ in range(2))
+    actions = list(random_actions(env, 4))
+    env.reset()
+    used.reset()
+    for action in actions[:2]:
+        env.step(action)
+    for action in actions:
+        used.step(action)
+    assert bytes(used.ended) == b"\2\2"
+    for (_, theirs, _), (_, buffer, _) in zip(used.buffers(), env.buffers(), strict=True):
+        theirs[:] = buffer
+    used.step(actions[2])
+    env.step(actions[2])
+    assert used.obs == env.obs and bytes(used.ended) == bytes(env.ended) == b"\0\0"
+
+
+@each_together
 @pytest.mark.parametrize("n_envs", [0, -1, 2.0])
 def test_a_wrong_number_of_environments_is_named(name, n_envs):
     with pytest.raises(ValueError, match=f"n_envs is {n_envs}, must be a whole number of at least 1"):

@@ -191,6 +191,30 @@ def test_bad_options_are_named(options, message):
         picorl.PPO(Pendulum(), **(SMALL | options))
 
 
+def test_rates_stay_0_beyond_what_kernels_count():
+    agent, env = trained(MAKE["pendulum"], 32, anneal_steps=1000)
+    agent.counters[0] = 2**24
+    for _ in picorl.train(agent, env, 32, evaluate_episodes=0):
+        pass
+    assert agent.updates == 2 and agent.actor_hyper[0] == agent.critic_hyper[0] == 0
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (dict(max_grad_norm=None), "has clips_grad False, must be True"),
+        (dict(value_clip=0.1), "has clips_value True, must be False"),
+        (dict(max_kl=0.1), "has limits_kl True, must be False"),
+        (dict(normalise_advantage=False), "has normalise_advantage False, must be True"),
+    ],
+)
+def test_a_checkpoint_that_learns_otherwise_is_refused(tmp_path, options, message):
+    path = str(tmp_path / "ppo.safetensors")
+    trained(MAKE["pendulum"], 32, **options)[0].save(path, full=True)
+    with pytest.raises(ValueError, match=message):
+        picorl.PPO(MAKE["pendulum"](), **SMALL).load(path)
+
+
 def test_update_before_the_rollout_is_complete_says_so():
     agent = picorl.PPO(Pendulum(), **SMALL)
     with pytest.raises(ValueError, match="update: the rollout holds 0 of 32 rows"):

@@ -419,9 +419,22 @@ def test_an_environment_that_writes_nan_does_no_harm():
     assert np.isfinite(agent.actor).all() and np.isfinite(agent.actor_trace).all() and np.isfinite(agent.moments).all()
 
 
+@BOTH
+def test_what_waits_is_not_learned_from_by_another_policy(tmp_path, name):
+    agent, env = trained(name, 100)
+    agent.save(str(tmp_path / "policy.safetensors"))
+    transition(agent, env, learn=False)
+    assert agent.ready()
+    agent.load(str(tmp_path / "policy.safetensors"))
+    assert not agent.ready()
+    train(agent, env, 50)
+    assert agent.updates >= 140
+
+
 @pytest.mark.parametrize(
     ("name", "options", "message"),
     [
+        ("StreamQ", dict(exploration_steps=2**24), "exploration_steps is 16777216, must be at most 16777215"),
         ("StreamAC", dict(hidden=(0,)), "hidden is 0"),
         ("StreamAC", dict(actor_kappa=0), "actor_kappa is 0"),
         ("StreamAC", dict(entropy=-1), "entropy is -1"),

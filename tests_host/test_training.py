@@ -5,7 +5,7 @@ from array import array
 import pytest
 
 import picorl
-from picorl.envs import Pendulum
+from picorl.envs import CartPole, Pendulum, VectorCartPole, VectorPendulum
 
 SMALL = dict(hidden=(8,), batch_size=8, replay_capacity=600, warmup_steps=10)
 
@@ -105,6 +105,94 @@ def test_an_environment_without_clone_needs_one_for_evaluation():
         picorl.train(agent, robot, 10)
     records = list(picorl.train(agent, robot, 30, evaluate_every=10, evaluate_episodes=0))
     assert [sorted(one) for one in records] == [["episode_return", "step", "updates"]] * 3
+
+
+def test_evaluation_needs_a_single_environment():
+    agent = picorl.PPO(VectorPendulum(2), hidden=(8,), rollout_steps=8, batch_size=16)
+    with pytest.raises(ValueError, match="evaluate: env has n_envs, must be a single environment"):
+        picorl.evaluate(agent, VectorPendulum(2))
+    with pytest.raises(ValueError, match="train: evaluation_env has n_envs"):
+        picorl.train(agent, VectorPendulum(2), 10, evaluation_env=VectorPendulum(2))
+    with pytest.raises(ValueError, match="train: evaluate_episodes is -1, must be at least 0"):
+        picorl.train(agent, VectorPendulum(2), 10, evaluate_episodes=-1)
+
+
+@pytest.mark.parametrize(
+    ("algorithm", "make"),
+    [
+        (picorl.SAC, Pendulum),
+        (picorl.TD3, Pendulum),
+        (picorl.RecurrentSAC, Pendulum),
+        (picorl.PPO, Pendulum),
+        (picorl.PPO, lambda: VectorPendulum(2)),
+        (picorl.StreamAC, Pendulum),
+        (picorl.DQN, CartPole),
+        (picorl.StreamQ, CartPole),
+    ],
+)
+def test_an_episode_that_begins_with_nan_is_told(algorithm, make):
+    env = make()
+    agent, reset = algorithm(env), env.reset
+
+    def broken():
+        reset()
+        env.obs[0] = float("nan")
+
+    env.reset = broken
+    with pytest.raises(ValueError, match=r"train: env.obs is not finite after env.reset\(\)"):
+        list(picorl.train(agent, env, 10, evaluate_episodes=0))
+    env.reset = reset
+    list(picorl.train(agent, env, 10, evaluate_episodes=0))
+    assert agent.steps == 10
+
+
+class Sizes:
+    """What a constructor looks at."""
+
+    def __init__(self, **sizes):
+        self.obs = array("f", (0, 0))
+        for name, value in sizes.items():
+            setattr(self, name, array("f", value) if isinstance(value, list) else value)
+
+
+CONTINUOUS = (picorl.SAC, picorl.TD3, picorl.RecurrentSAC, picorl.StreamAC, picorl.PPO)
+
+
+@pytest.mark.parametrize("algorithm", CONTINUOUS)
+@pytest.mark.parametrize(
+    ("sizes", "message"),
+    [
+        ({}, "has no action_low and action_high"),
+        (dict(action_low=[-1, -1], action_high=[1]), "action_low holds 2 and env.action_high 1 numbers"),
+        (dict(action_low=[], action_high=[]), "action_low holds 0 and env.action_high 0 numbers"),
+        (dict(action_low=[1], action_high=[-1]), "action bounds are 1.0 to -1.0, must be finite and ascending"),
+        (dict(action_low=[-1], action_high=[1], obs=[]), "len.env.obs.* is 0, must be a whole number of at least 1"),
+    ],
+)
+def test_spaces_that_fit_no_continuous_algorithm_are_named(algorithm, sizes, message):
+    with pytest.raises(ValueError, match=message):
+        algorithm(Sizes(**sizes))
+
+
+@pytest.mark.parametrize("algorithm", (picorl.DQN, picorl.StreamQ))
+@pytest.mark.parametrize(
+    ("sizes", "message"),
+    [
+        (dict(action_low=[-1], action_high=[1]), "env has no n_actions, must have discrete actions"),
+        (dict(n_actions=1), "env.n_actions is 1, must be a whole number of at least 2"),
+        (dict(n_actions=2, obs=[]), "len.env.obs. is 0"),
+    ],
+)
+def test_spaces_that_fit_no_discrete_algorithm_are_named(algorithm, sizes, message):
+    with pytest.raises(ValueError, match=message):
+        algorithm(Sizes(**sizes))
+
+
+@pytest.mark.parametrize("algorithm", (*CONTINUOUS[:-1], picorl.DQN, picorl.StreamQ))
+def test_environments_stepped_together_are_refused_by_all_but_ppo(algorithm):
+    env = VectorCartPole(2) if algorithm in (picorl.DQN, picorl.StreamQ) else VectorPendulum(2)
+    with pytest.raises(ValueError, match=f"{algorithm.__name__}: env has n_envs, must be a single environment"):
+        algorithm(env)
 
 
 def test_train_goes_on_where_it_stopped():

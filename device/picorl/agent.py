@@ -24,10 +24,16 @@ ADAM_BETA2 = 0.999
 ADAM_EPSILON = 1e-7
 
 
-def whole(name, value, least):
-    """value, if it is an int of at least least, else ValueError."""
+# The largest int that kernels take.
+LARGEST = 0xFFFFFF
+
+
+def whole(name, value, least, most=None):
+    """value, if it is an int of at least least (and at most most), else ValueError."""
     if not isinstance(value, int) or value < least:
         raise ValueError("%s is %r, must be a whole number of at least %d" % (name, value, least))
+    if most is not None and value > most:
+        raise ValueError("%s is %d, must be at most %d" % (name, value, most))
     return value
 
 
@@ -50,14 +56,45 @@ def bounds_of(env, who):
         raise ValueError(
             "%s: env has n_actions, must have continuous actions (StreamQ, DQN and PPO take discrete ones)" % who
         )
+    if not (hasattr(env, "action_low") and hasattr(env, "action_high")):
+        raise ValueError("%s: env has no action_low and action_high, must have continuous actions" % who)
+    n = len(env.action_low)
+    if not n or len(env.action_high) != n:
+        raise ValueError(
+            "%s: env.action_low holds %d and env.action_high %d numbers, must be as many, at least 1"
+            % (who, n, len(env.action_high))
+        )
     for low, high in zip(env.action_low, env.action_high):
         if not -1e30 < low < high < 1e30:
             raise ValueError("env: action bounds are %s to %s, must be finite and ascending" % (low, high))
-    return len(env.action_low)
+    return n
+
+
+def choices_of(env, who):
+    """Check that actions of env are discrete; how many choices there are."""
+    if not hasattr(env, "n_actions"):
+        raise ValueError(
+            "%s: env has no n_actions, must have discrete actions (StreamAC, SAC, TD3 and PPO take continuous ones)"
+            % who
+        )
+    return whole("env.n_actions", env.n_actions, 2)
+
+
+def obs_of(env, who):
+    """Check that env is a single environment; the size of its observations."""
+    if hasattr(env, "n_envs"):
+        raise ValueError("%s: env has n_envs, must be a single environment (PPO takes several)" % who)
+    return whole("len(env.obs)", len(env.obs), 1)
 
 
 class Agent:
-    """Base of all agents. A subclass has, as class attributes:
+    """Base of all agents.
+
+    act and predict look at no value: what they write for an obs that is not finite means nothing, and may not be finite either. begin and
+    observe return False for such an obs: a loop of your own then takes its safe action instead of calling act. ControlLoop does, and
+    checks actions too.
+
+    A subclass has, as class attributes:
 
     PARAMS  names of the buffers that are learned, in the order of `crc`
     GRADS   names of those that an unfinished update leaves dirty
@@ -110,6 +147,10 @@ class Agent:
     def updates(self):
         """Updates completed."""
         return self.counters[1]
+
+    def pending(self):
+        """Whether `work` has something to do: an update is under way, or due."""
+        return self._updating or self.ready()
 
     def _start(self):
         """Begin an update; False when none is due."""

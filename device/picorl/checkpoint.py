@@ -140,7 +140,10 @@ def save(path, agent, full, env):
                 file.write(memoryview(buffer)[:items])
         verify(new)
     except (OSError, ValueError):
-        os.remove(new)
+        try:
+            os.remove(new)
+        except OSError:  # not even that could be opened: the first error tells why
+            pass
         raise
     # On a desktop rename() refuses an existing target on some systems, replace() does not; boards have only the first.
     getattr(os, "replace", os.rename)(new, path)

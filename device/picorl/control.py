@@ -61,7 +61,7 @@ class DesktopClock:
 
 
 class ControlLoop:
-    """Runs robot at rate (Hz) with agent (SAC, TD3 or DQN), which learns from what happens.
+    """Runs robot at rate (Hz) with agent (SAC, TD3, RecurrentSAC or DQN), which learns from what happens.
 
     update_every  steps from one update to the next, where there is time for so many
     path          of the checkpoint; None: none is written
@@ -78,7 +78,7 @@ class ControlLoop:
 
     def __init__(self, agent, robot, rate, update_every=1, path=None, save_every=60, recover=10, clock=None):
         if not isinstance(agent, OffPolicy):
-            raise ValueError("ControlLoop: agent is a %s, must be SAC, TD3 or DQN" % type(agent).__name__)
+            raise ValueError("ControlLoop: agent is a %s, must be SAC, TD3, RecurrentSAC or DQN" % type(agent).__name__)
         real("rate", rate, 1, 10_000)
         real("save_every", save_every, 0, 1e6)
         if clock is None:
@@ -105,7 +105,7 @@ class ControlLoop:
         self._finite = kernels.backend.all_finite
         self._accumulate = kernels.backend.accumulate
         # Bound here: making a bound method allocates.
-        self._work, self._ready = agent.work, agent.ready
+        self._work, self._pending = agent.work, agent.pending
         self._us, self._add, self._diff, self._sleep = clock.ticks_us, clock.ticks_add, clock.ticks_diff, clock.sleep_us
         self._start_clock()
 
@@ -180,7 +180,7 @@ class ControlLoop:
         agent, work = self.agent, self._work
         due, every = self._due, self.update_every
         longest = self.longest - self.longest // _FORGET
-        if self._ready():
+        if self._pending():
             now = us()
             while diff(due, now) > longest and agent.updates * every < agent.steps:
                 work()

@@ -1,7 +1,7 @@
 """Deep Q-learning (Mnih et al. 2015, "Human-level control through deep reinforcement learning"), double (van Hasselt et al. 2016)."""
 
 from . import kernels, memory, network
-from .agent import SPAN, real, seed_of, whole
+from .agent import LARGEST, SPAN, choices_of, real, seed_of, whole
 from .memory import HYPER, POLICY, STATE, WORK
 from .off_policy import OffPolicy
 
@@ -28,6 +28,7 @@ class DQN(OffPolicy):
     chunk              rows of a batch that one piece of `work` handles (None: all); changes not one bit of the result
     keep_best          keep a copy of the network with the best evaluation
     seed               0 to 2³²-1; same seed, same steps, same bits
+    take               called as take(agent, declared) to make the buffers; `plan` brings its own
     """
 
     PARAMS = ("actor", "target_actor")
@@ -60,17 +61,13 @@ class DQN(OffPolicy):
         take=memory.take,
     ):
         kernels.need("dqn_target", "DQN")
-        if not hasattr(env, "n_actions"):
-            raise ValueError(
-                "DQN: env has no n_actions, must have discrete actions (SAC, TD3 and PPO take continuous ones)"
-            )
-        self.n_actions = whole("env.n_actions", env.n_actions, 2)
+        self.n_actions = choices_of(env, "DQN")
         self.act_size = 1
         self.hidden = tuple(whole("hidden", units, 1) for units in hidden)
         self._size_replay(env, batch_size, replay_capacity, warmup_steps, chunk)
         self.learn_every = whole("learn_every", learn_every, 1)
         self.target_every = whole("target_every", target_every, 1)
-        self.exploration_steps = whole("exploration_steps", exploration_steps, 1)
+        self.exploration_steps = whole("exploration_steps", exploration_steps, 1, LARGEST)
         self.double = bool(double)
         seed_of(seed)
         for name, value in (
@@ -152,6 +149,7 @@ class DQN(OffPolicy):
             ("target_every", self.target_every),
             ("double", self.double),
             ("exploration_steps", self.exploration_steps),
+            ("clips_grad", self.clips_grad),
         )
 
     def learned(self):
@@ -174,6 +172,8 @@ class DQN(OffPolicy):
     def act(self, obs, action):
         """Write an exploring choice (1, 'i') for obs (obs_size)."""
         k, done = self._kernels, self.counters[0] - self.warmup_steps
+        if done > self.exploration_steps:  # kernels take no integers beyond 2^24, and a robot's life is long
+            done = self.exploration_steps
         if done >= 0:
             k.linear_schedule(self.epsilon_ends, self.epsilon, 0, done, self.exploration_steps)
         else:

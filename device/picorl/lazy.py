@@ -20,10 +20,11 @@ def loader(package, homes):
             threshold = None
         try:
             found = __import__(package + "." + module, None, None, ("__name__",))
-        except ImportError:
+        except ImportError as error:
             if name in homes:
                 raise
-            raise AttributeError("%s has no %s" % (package, name))
+            # With the reason: MicroPython shows only the last exception of a chain.
+            raise AttributeError("%s has no %s: %s" % (package, name, error))
         finally:
             if threshold is not None:
                 gc.threshold(threshold)

@@ -3,7 +3,7 @@
 A subclass sets act_size and calls `_size_replay` before its buffers are declared, with `_declare_replay()` among them.
 """
 
-from .agent import Agent, whole
+from .agent import LARGEST, Agent, obs_of, whole
 from .memory import STATE, WORK
 
 # Indices of replay_state that Python reads.
@@ -23,9 +23,9 @@ class OffPolicy(Agent):
     """An agent with a replay; see ActorCritic and DQN for the hyper-parameters."""
 
     def _size_replay(self, env, batch_size, replay_capacity, warmup_steps, chunk):
-        self.obs_size = len(env.obs)
+        self.obs_size = obs_of(env, type(self).__name__)
         self.batch_size = whole("batch_size", batch_size, 1)
-        self.replay_capacity = whole("replay_capacity", replay_capacity, 2)
+        self.replay_capacity = whole("replay_capacity", replay_capacity, 2, LARGEST)
         if replay_capacity < least_capacity(batch_size):
             # Every transition may need a boundary row after it, and one row is pending.
             raise ValueError(
@@ -115,10 +115,9 @@ class OffPolicy(Agent):
             self.warmup_steps,
         )
 
-    def _draw(self):
-        """Sample a batch and gather it whole, so that what is observed between two pieces does not change it."""
-        k = self._kernels
-        k.replay_sample(
+    def _sample(self):
+        """Draw the rows of a batch."""
+        self._kernels.replay_sample(
             self.replay_flags,
             self.replay_state,
             self.rng_update,
@@ -126,7 +125,11 @@ class OffPolicy(Agent):
             self.replay_capacity,
             self.batch_size,
         )
-        k.replay_gather(
+
+    def _draw(self):
+        """Sample a batch and gather it whole, so that what is observed between two pieces does not change it."""
+        self._sample()
+        self._kernels.replay_gather(
             self.replay_obs,
             self.replay_action,
             self.replay_reward,

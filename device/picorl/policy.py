@@ -91,7 +91,10 @@ class Policy:
             self._episode.forget()
 
     def predict(self, obs, action):
-        """Write the deterministic action (act_size), in the environment's units, or the choice (1, 'i'), for obs (obs_size). Allocates nothing."""
+        """Write the deterministic action (act_size), in the environment's units, or the choice (1, 'i'), for obs (obs_size). Allocates nothing.
+
+        What it writes for an obs that is not finite means nothing: a loop that drives a machine checks obs (`all_finite` of the kernels) first.
+        """
         k = self._kernels
         if self.moments is not None:
             k.moments_apply(obs, self.moments, self._obs, self.obs_size, 0, 1)

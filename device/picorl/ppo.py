@@ -3,7 +3,7 @@
 from array import array
 
 from . import kernels, memory, network
-from .agent import SPAN, Agent, bounds_of, real, seed_of, whole
+from .agent import LARGEST, SPAN, Agent, bounds_of, real, seed_of, whole
 from .memory import HYPER, POLICY, STATE, WORK
 
 # Indices of cursor: rows of the rollout that are complete, whether an episode is open, observations and transitions refused.
@@ -49,6 +49,7 @@ class PPO(Agent):
     chunk             rows that one piece of `work` handles (None: a minibatch); changes neither bits nor results
     keep_best         keep a copy of the policy with the best evaluation
     seed              0 to 2³²-1; same seed, same steps, same bits
+    take              called as take(agent, declared) to make the buffers; `plan` brings its own
     """
 
     GRADS = ("actor_grad", "log_std_grad", "critic_grad")
@@ -82,7 +83,7 @@ class PPO(Agent):
     ):
         kernels.need("gae", "PPO")
         self.n_envs = whole("env.n_envs", getattr(env, "n_envs", 1), 1)
-        self.obs_size = len(env.obs) // self.n_envs
+        self.obs_size = whole("len(env.obs) // n_envs", len(env.obs) // self.n_envs, 1)
         self.discrete = hasattr(env, "n_actions")
         self.act_size = 1 if self.discrete else bounds_of(env, type(self).__name__)
         self.n_outputs = whole("env.n_actions", env.n_actions, 2) if self.discrete else self.act_size
@@ -98,7 +99,7 @@ class PPO(Agent):
                 % (batch_size, self.rows)
             )
         self.epochs = whole("epochs", epochs, 1)
-        self.anneal_steps = 0 if anneal_steps is None else whole("anneal_steps", anneal_steps, 1)
+        self.anneal_steps = 0 if anneal_steps is None else whole("anneal_steps", anneal_steps, 1, LARGEST)
         self.chunk = batch_size if chunk is None else min(whole("chunk", chunk, 1), batch_size)
         seed_of(seed)
         real("gamma", gamma, 0, 1)
@@ -255,6 +256,10 @@ class PPO(Agent):
             ("batch_size", self.batch_size),
             ("epochs", self.epochs),
             ("anneal_steps", self.anneal_steps),
+            ("clips_value", self.clips_value),
+            ("clips_grad", self.clips_grad),
+            ("limits_kl", self.limits_kl),
+            ("normalise_advantage", bool(self.normalise_advantage)),
         )
 
     def _kept(self):
@@ -475,8 +480,9 @@ class PPO(Agent):
                 self.rollout_steps,
             )
             if self.anneal_steps:
-                k.linear_schedule(self.rates, self.actor_hyper, 0, self.counters[0], self.anneal_steps)
-                k.linear_schedule(self.critic_rates, self.critic_hyper, 0, self.counters[0], self.anneal_steps)
+                done = min(self.counters[0], self.anneal_steps)  # kernels take no integers beyond 2^24
+                k.linear_schedule(self.rates, self.actor_hyper, 0, done, self.anneal_steps)
+                k.linear_schedule(self.critic_rates, self.critic_hyper, 0, done, self.anneal_steps)
             yield False
 
             for _ in range(self.epochs):

@@ -118,16 +118,8 @@ class Recurrent(OffPolicy):
 
     def _draw(self):
         """Sample sequences and gather them whole, so that what is observed between two pieces does not change them."""
-        k = self._kernels
-        k.replay_sample(
-            self.replay_flags,
-            self.replay_state,
-            self.rng_update,
-            self.indices,
-            self.replay_capacity,
-            self.batch_size,
-        )
-        k.replay_gather_sequences(
+        self._sample()
+        self._kernels.replay_gather_sequences(
             self.replay_obs,
             self.replay_action,
             self.replay_reward,

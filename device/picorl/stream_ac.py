@@ -22,6 +22,7 @@ class StreamAC(Streaming):
     chunk          so many times 192 parameters one piece of `work` steps (None: a whole network); changes not one bit of the result
     keep_best      keep a copy of the policy, and of what scales its observations, with the best evaluation
     seed           0 to 2³²-1; same seed, same steps, same bits
+    take           called as take(agent, declared) to make the buffers; `plan` brings its own
     """
 
     PARAMS = ("actor", "critic")

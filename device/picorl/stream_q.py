@@ -1,7 +1,7 @@
 """Stream Q(λ) (Elsayed, Vasan & Mahmood 2024, "Streaming Deep Reinforcement Learning Finally Works"), discrete actions."""
 
 from . import memory, network
-from .agent import whole
+from .agent import LARGEST, choices_of, whole
 from .memory import HYPER, STATE, WORK
 from .streaming import _BROKEN, _STARTS, _TERMINATED, _WAITING, Streaming
 
@@ -22,6 +22,7 @@ class StreamQ(Streaming):
     chunk          so many times 192 parameters one piece of `work` measures (None: the whole network); changes not one bit of the result
     keep_best      keep a copy of the network, and of what scales its observations, with the best evaluation
     seed           0 to 2³²-1; same seed, same steps, same bits
+    take           called as take(agent, declared) to make the buffers; `plan` brings its own
     """
 
     PARAMS = ("actor",)
@@ -44,12 +45,8 @@ class StreamQ(Streaming):
         seed=0,
         take=memory.take,
     ):
-        if not hasattr(env, "n_actions"):
-            raise ValueError(
-                "StreamQ: env has no n_actions, must have discrete actions (StreamAC, SAC, TD3 and PPO take continuous ones)"
-            )
-        self.n_actions = whole("env.n_actions", env.n_actions, 2)
-        self.exploration_steps = whole("exploration_steps", exploration_steps, 1)
+        self.n_actions = choices_of(env, "StreamQ")
+        self.exploration_steps = whole("exploration_steps", exploration_steps, 1, LARGEST)
         self.act_size = 1
         self.keep_best = keep_best
         self._size(

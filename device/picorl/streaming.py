@@ -6,7 +6,7 @@ scaled by running statistics. A subclass sets act_size, `_take_action` and `_pie
 """
 
 from . import kernels, memory, network
-from .agent import SPAN, Agent, real, seed_of, whole
+from .agent import SPAN, Agent, obs_of, real, seed_of, whole
 from .memory import HYPER, POLICY, STATE, WORK
 
 # Indices of cursor: whether a transition waits to be learned from, whether it terminated, whether traces start with it, whether an episode is
@@ -31,8 +31,9 @@ class Streaming(Agent):
 
     def _size(self, env, hidden, outputs, chunk, seed, **reals):
         """Check what both have; reals: name=(value, least, most)."""
-        kernels.need("obgd_step", type(self).__name__)
-        self.obs_size = len(env.obs)
+        who = type(self).__name__
+        kernels.need("obgd_step", who)
+        self.obs_size = obs_of(env, who)
         self.hidden = tuple([whole("hidden", units, 1) for units in hidden])
         seed_of(seed)
         for name, (value, least, most) in reals.items():
@@ -202,7 +203,9 @@ class Streaming(Agent):
         self._policy_loaded()
 
     def _policy_loaded(self):
-        self.cursor[_BROKEN] = 1  # the traces are about another policy
+        # The traces are about another policy, and so is a transition that waits.
+        self.cursor[_WAITING] = 0
+        self.cursor[_BROKEN] = 1
 
     def learned(self):
         return (self.actor_layout,)

@@ -29,10 +29,23 @@ def _score(agent, env, episodes, total, action):
     total[0] /= episodes
 
 
+def _single(name, env):
+    if hasattr(env, "n_envs"):
+        raise ValueError("%s has n_envs, must be a single environment (its clone(seed) is one)" % name)
+
+
+def _begin(agent, env):
+    """Open an episode; ValueError when env begins it with an observation that is not finite."""
+    env.reset()
+    if not agent.begin(env.obs):
+        raise ValueError("train: env.obs is not finite after env.reset()")
+
+
 def evaluate(agent, env, episodes=10):
     """Mean return of the deterministic policy of agent (or of a Policy) over episodes of env."""
     if episodes < 1:
         raise ValueError("evaluate: episodes is %r, must be at least 1" % (episodes,))
+    _single("evaluate: env", env)
     total = array("f", (0,))
     _score(agent, env, episodes, total, new_action(env))
     return total[0]
@@ -46,15 +59,20 @@ def train(agent, env, steps, evaluate_every=1000, evaluate_episodes=10, evaluati
     ended since training or the last record did, None when none did). evaluate_episodes=0 leaves the evaluation, and its two keys, out.
     Evaluations run in evaluation_env, or in env.clone() when None, so they do not touch the episode that is being learned from.
     hook(), if given, is called between the pieces of an update (not in the warm-up nor in an evaluation, which have no long pieces).
+    Transitions with a value that is not finite are not learned from; agent.refused counts them. ValueError when an episode begins with one.
     An episode that is open, in env and agent alike, is continued: train again, or after load, to go on.
     With several environments (`n_envs`) steps counts the transitions of all of them, and `episode_return` is None.
     """
     if evaluate_every < 1:
         raise ValueError("train: evaluate_every is %r, must be at least 1" % (evaluate_every,))
+    if evaluate_episodes < 0:
+        raise ValueError("train: evaluate_episodes is %r, must be at least 0" % (evaluate_episodes,))
     if evaluate_episodes and evaluation_env is None:
         if not hasattr(env, "clone"):
             raise ValueError("train: env has no clone(): give an evaluation_env, or evaluate_episodes=0")
         evaluation_env = env.clone(_EVALUATION_SEED)
+    if evaluate_episodes:
+        _single("train: evaluation_env", evaluation_env)
     loop = _train_together if hasattr(env, "n_envs") else _train
     return loop(agent, env, steps, evaluate_every, evaluate_episodes, evaluation_env, hook)
 
@@ -70,8 +88,7 @@ def _train(agent, env, steps, evaluate_every, evaluate_episodes, evaluation_env,
     episodes = 0
     whole = not agent.in_episode(obs)  # the return of an episode that is continued is not known
     if whole:
-        env.reset()
-        agent.begin(obs)
+        _begin(agent, env)
     for _ in range(steps):
         act(obs, action)
         step(action)
@@ -83,8 +100,7 @@ def _train(agent, env, steps, evaluate_every, evaluate_episodes, evaluation_env,
                 episodes += 1
             whole = True
             returns[0] = 0.0
-            env.reset()
-            agent.begin(obs)
+            _begin(agent, env)
         if agent.ready():
             _learn(agent, hook)
         if agent.steps % evaluate_every == 0:
@@ -103,8 +119,7 @@ def _train_together(agent, env, steps, evaluate_every, evaluate_episodes, evalua
     obs, reward, ended, final_obs, n_envs = env.obs, env.reward, env.ended, env.final_obs, env.n_envs
     action = agent.new_action()
     if not agent.in_episode(obs):
-        env.reset()
-        agent.begin(obs)
+        _begin(agent, env)
     due = (agent.steps // evaluate_every + 1) * evaluate_every
     for _ in range((steps + n_envs - 1) // n_envs):
         act(obs, action)

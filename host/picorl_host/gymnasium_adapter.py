@@ -63,6 +63,7 @@ class FromGymnasium:
         self._seed = seed
 
     def reset(self):
+        """Start an episode."""
         obs, _ = self.env.reset(seed=self._seed)
         self._seed = None
         self._write(obs, 0.0, False, False)

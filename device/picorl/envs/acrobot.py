@@ -3,23 +3,19 @@
 from array import array
 
 from .. import kernels
+from .environment import Environment
 
 _STREAM = 19  # of the random numbers: agents use lower ones
 
 
-class _Links:
+class _Links(Environment):
     """What the two have in common: state, observation and starts."""
 
     def __init__(self, seed, time_limit):
         kernels.need("acrobot_step", "Acrobot")
+        super().__init__(seed, _STREAM, time_limit)
         self.obs = array("f", (0, 0, 0, 0, 0, 0))
-        self.reward = array("f", (0,))
-        self.time_limit = time_limit
-        self.terminated = False
-        self.truncated = False
         self._state = array("f", (0, 0, 0, 0))
-        self._rng = array("I", (seed, _STREAM, 0, 0))
-        self._elapsed = array("i", (0,))
         self._reset = kernels.backend.acrobot_reset
         self._observe = kernels.backend.acrobot_observe
 
@@ -35,27 +31,9 @@ class _Links:
         self._observe(self._state, self.obs, 0, 1)
         self._begin()
 
-    def _begin(self):
-        self._elapsed[0] = 0
-        self.terminated = self.truncated = False
-
-    def clone(self, seed):
-        """Another one with random numbers of its own."""
-        return type(self)(seed, self.time_limit)
-
-    def reseed(self, seed):
-        """Begin the sequence of random starts that belongs to seed."""
-        self._rng[0] = seed
-        self._rng[2] = 0
-
     def buffers(self):
         """All that a checkpoint must hold to go on in the middle of an episode."""
-        return (
-            ("state", self._state, "f"),
-            ("obs", self.obs, "f"),
-            ("elapsed", self._elapsed, "i"),
-            ("rng", self._rng, "I"),
-        )
+        return (("state", self._state, "f"),) + Environment.buffers(self)
 
 
 class Acrobot(_Links):

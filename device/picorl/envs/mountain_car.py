@@ -3,11 +3,12 @@
 from array import array
 
 from .. import kernels
+from .environment import Environment
 
 _STREAM = 18  # of the random numbers: agents use lower ones
 
 
-class MountainCar:
+class MountainCar(Environment):
     """obs (2) = position in [-1.2, 0.6], velocity in ±0.07 a step; action (1) = push in ±1.
 
     Reward -0.1 action², and 100 where the car arrives: it has terminated at a position of 0.45. Truncated after time_limit steps.
@@ -16,16 +17,11 @@ class MountainCar:
 
     def __init__(self, seed=0, time_limit=999):
         kernels.need("mountain_car_step", "MountainCar")
+        super().__init__(seed, _STREAM, time_limit)
         self.obs = array("f", (0, 0))
-        self.reward = array("f", (0,))
         self.action_low = array("f", (-1,))
         self.action_high = array("f", (1,))
-        self.time_limit = time_limit
-        self.terminated = False
-        self.truncated = False
         self._ended = bytearray(1)
-        self._rng = array("I", (seed, _STREAM, 0, 0))
-        self._elapsed = array("i", (0,))
         self._reset = kernels.backend.mountain_car_reset
         self._step = kernels.backend.mountain_car_step
 
@@ -40,26 +36,9 @@ class MountainCar:
         self.obs[1] = velocity
         self._begin()
 
-    def _begin(self):
-        self._elapsed[0] = 0
-        self.terminated = self.truncated = False
-
     def step(self, action):
         """Push with action (1): 1 to the right with all the motor has, -1 to the left."""
         self._step(self.obs, action, self.reward, self._ended, 0, 1)
         self._elapsed[0] += 1
         self.terminated = bool(self._ended[0])
         self.truncated = self._elapsed[0] >= self.time_limit
-
-    def clone(self, seed):
-        """Another MountainCar with random numbers of its own."""
-        return type(self)(seed, self.time_limit)
-
-    def reseed(self, seed):
-        """Begin the sequence of random starts that belongs to seed."""
-        self._rng[0] = seed
-        self._rng[2] = 0
-
-    def buffers(self):
-        """All that a checkpoint must hold to go on in the middle of an episode."""
-        return (("obs", self.obs, "f"), ("elapsed", self._elapsed, "i"), ("rng", self._rng, "I"))

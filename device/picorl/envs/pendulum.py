@@ -3,11 +3,12 @@
 from array import array
 
 from .. import kernels
+from .environment import Environment
 
 _STREAM = 16  # of the random numbers: agents use lower ones
 
 
-class Pendulum:
+class Pendulum(Environment):
     """obs (3) = cos(angle), sin(angle), velocity in rad/s; action (1) = torque in ±2 N m; truncated after 200 steps.
 
     The angle is 0 when upright; reward = -(angle² + 0.1 velocity² + 0.001 torque²). Stepped by a float32 kernel, so that every target
@@ -15,16 +16,11 @@ class Pendulum:
     """
 
     def __init__(self, seed=0, time_limit=200):
+        super().__init__(seed, _STREAM, time_limit)
         self.obs = array("f", (0, 0, 0))
-        self.reward = array("f", (0,))
         self.action_low = array("f", (-2,))
         self.action_high = array("f", (2,))
-        self.time_limit = time_limit
-        self.terminated = False
-        self.truncated = False
         self._state = array("f", (0, 0))
-        self._rng = array("I", (seed, _STREAM, 0, 0))
-        self._elapsed = array("i", (0,))
         self._reset = kernels.backend.pendulum_reset
         self._observe = kernels.backend.pendulum_observe
         self._step = kernels.backend.pendulum_step
@@ -41,30 +37,12 @@ class Pendulum:
         self._observe(self._state, self.obs, 0, 1)
         self._begin()
 
-    def _begin(self):
-        self._elapsed[0] = 0
-        self.truncated = False
-
     def step(self, action):
         """Apply action (1), a torque in N m, for 0.05 s."""
         self._step(self._state, action, self.obs, self.reward, 0, 1)
         self._elapsed[0] += 1
         self.truncated = self._elapsed[0] >= self.time_limit
 
-    def clone(self, seed):
-        """Another Pendulum with random numbers of its own."""
-        return type(self)(seed, self.time_limit)
-
-    def reseed(self, seed):
-        """Begin the sequence of random starts that belongs to seed."""
-        self._rng[0] = seed
-        self._rng[2] = 0
-
     def buffers(self):
         """All that a checkpoint must hold to go on in the middle of an episode."""
-        return (
-            ("state", self._state, "f"),
-            ("obs", self.obs, "f"),
-            ("elapsed", self._elapsed, "i"),
-            ("rng", self._rng, "I"),
-        )
+        return (("state", self._state, "f"),) + Environment.buffers(self)

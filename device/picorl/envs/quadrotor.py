@@ -8,11 +8,12 @@ the greatest thrust is 2.2 times the weight. `quadrotor_step` in native_modules/
 from array import array
 
 from .. import kernels, memory
+from .environment import Environment
 
 _STREAM = 20  # of the random numbers: agents use lower ones
 
 
-class Quadrotor:
+class Quadrotor(Environment):
     """obs (17) = position (m), velocity (m/s), attitude (unit quaternion w, x, y, z), angular velocity (rad/s), the rotors' thrusts (0 to 1).
 
     action (4) = thrusts that the rotors are to have, -1 none, 1 all; front right, back right, back left, front left. z is up; about
@@ -23,16 +24,11 @@ class Quadrotor:
 
     def __init__(self, seed=0, time_limit=500):
         kernels.need("quadrotor_step", "Quadrotor")
+        super().__init__(seed, _STREAM, time_limit)
         self.obs = memory.zeros("f", 17)
-        self.reward = array("f", (0,))
         self.action_low = array("f", (-1, -1, -1, -1))
         self.action_high = array("f", (1, 1, 1, 1))
-        self.time_limit = time_limit
-        self.terminated = False
-        self.truncated = False
         self._ended = bytearray(1)
-        self._rng = array("I", (seed, _STREAM, 0, 0))
-        self._elapsed = array("i", (0,))
         self._reset = kernels.backend.quadrotor_reset
         self._step = kernels.backend.quadrotor_step
 
@@ -49,26 +45,9 @@ class Quadrotor:
             self.obs[i] = state[i]
         self._begin()
 
-    def _begin(self):
-        self._elapsed[0] = 0
-        self.terminated = self.truncated = False
-
     def step(self, action):
         """Command the rotors with action (4) for 0.01 s."""
         self._step(self.obs, action, self.reward, self._ended, 0, 1)
         self._elapsed[0] += 1
         self.terminated = bool(self._ended[0])
         self.truncated = self._elapsed[0] >= self.time_limit
-
-    def clone(self, seed):
-        """Another Quadrotor with random numbers of its own."""
-        return type(self)(seed, self.time_limit)
-
-    def reseed(self, seed):
-        """Begin the sequence of random starts that belongs to seed."""
-        self._rng[0] = seed
-        self._rng[2] = 0
-
-    def buffers(self):
-        """All that a checkpoint must hold to go on in the middle of an episode."""
-        return (("obs", self.obs, "f"), ("elapsed", self._elapsed, "i"), ("rng", self._rng, "I"))

@@ -92,7 +92,7 @@ class VectorPendulum(Vector):
             elapsed[0] = 0
             for i in range(n):
                 self.ended[i] = TRUNCATED
-        elif elapsed[0] == 1:
+        elif self.ended[0]:
             for i in range(n):
                 self.ended[i] = 0
 
