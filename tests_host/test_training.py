@@ -5,7 +5,7 @@ from array import array
 import pytest
 
 import picorl
-from picorl.envs import Pendulum
+from picorl.envs import CartPole, MountainCar, Pendulum
 
 SMALL = dict(hidden=(8,), batch_size=8, replay_capacity=600, warmup_steps=10)
 
@@ -105,6 +105,20 @@ def test_an_environment_without_clone_needs_one_for_evaluation():
         picorl.train(agent, robot, 10)
     records = list(picorl.train(agent, robot, 30, evaluate_every=10, evaluate_episodes=0))
     assert [sorted(one) for one in records] == [["episode_return", "step", "updates"]] * 3
+
+
+def test_an_environment_of_another_kind_is_named(tmp_path):
+    agent = picorl.SAC(Pendulum(), **SMALL)
+    agent.save(str(tmp_path / "policy"))
+    told = "env has {} in an observation and {}, agent was made for 3 numbers in an observation and 1 actions"
+    for env, sizes in ((CartPole(), ("4 numbers", "2 choices")), (MountainCar(), ("2 numbers", "1 actions"))):
+        with pytest.raises(ValueError, match="train: " + told.format(*sizes)):
+            picorl.train(agent, env, 10)
+        with pytest.raises(ValueError, match="evaluate: " + told.format(*sizes)):
+            picorl.evaluate(picorl.Policy.load(str(tmp_path / "policy")), env)
+    for options in (dict(steps=1e3), dict(steps=10, evaluate_every=0), dict(steps=10, evaluate_every=2.0)):
+        with pytest.raises(ValueError, match="must be a whole number of at least"):
+            picorl.train(agent, Pendulum(), **options)
 
 
 def test_train_goes_on_where_it_stopped():

@@ -3,7 +3,7 @@
 A subclass sets act_size and calls `_size_replay` before its buffers are declared, with `_declare_replay()` among them.
 """
 
-from .agent import Agent, whole
+from .agent import Agent, obs_of, whole
 from .memory import STATE, WORK
 
 # Indices of replay_state that Python reads.
@@ -23,7 +23,7 @@ class OffPolicy(Agent):
     """An agent with a replay; see ActorCritic and DQN for the hyper-parameters."""
 
     def _size_replay(self, env, batch_size, replay_capacity, warmup_steps, chunk):
-        self.obs_size = len(env.obs)
+        self.obs_size = obs_of(env, type(self).__name__)
         self.batch_size = whole("batch_size", batch_size, 1)
         self.replay_capacity = whole("replay_capacity", replay_capacity, 2)
         if replay_capacity < least_capacity(batch_size):

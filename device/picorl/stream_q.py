@@ -1,7 +1,7 @@
 """Stream Q(λ) (Elsayed, Vasan & Mahmood 2024, "Streaming Deep Reinforcement Learning Finally Works"), discrete actions."""
 
 from . import memory, network
-from .agent import whole
+from .agent import choices_of, whole
 from .memory import HYPER, STATE, WORK
 from .streaming import _BROKEN, _STARTS, _TERMINATED, _WAITING, Streaming
 
@@ -44,11 +44,7 @@ class StreamQ(Streaming):
         seed=0,
         take=memory.take,
     ):
-        if not hasattr(env, "n_actions"):
-            raise ValueError(
-                "StreamQ: env has no n_actions, must have discrete actions (StreamAC, SAC, TD3 and PPO take continuous ones)"
-            )
-        self.n_actions = whole("env.n_actions", env.n_actions, 2)
+        self.n_actions = choices_of(env, "StreamQ")
         self.exploration_steps = whole("exploration_steps", exploration_steps, 1)
         self.act_size = 1
         self.keep_best = keep_best

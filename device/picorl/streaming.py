@@ -6,7 +6,7 @@ scaled by running statistics. A subclass sets act_size, `_take_action` and `_pie
 """
 
 from . import kernels, memory, network
-from .agent import SPAN, Agent, real, seed_of, whole
+from .agent import SPAN, Agent, layers_of, obs_of, real, seed_of, whole
 from .memory import HYPER, POLICY, STATE, WORK
 
 # Indices of cursor: whether a transition waits to be learned from, whether it terminated, whether traces start with it, whether an episode is
@@ -32,8 +32,8 @@ class Streaming(Agent):
     def _size(self, env, hidden, outputs, chunk, seed, **reals):
         """Check what both have; reals: name=(value, least, most)."""
         kernels.need("obgd_step", type(self).__name__)
-        self.obs_size = len(env.obs)
-        self.hidden = tuple([whole("hidden", units, 1) for units in hidden])
+        self.obs_size = obs_of(env, type(self).__name__)
+        self.hidden = layers_of(hidden)
         seed_of(seed)
         for name, (value, least, most) in reals.items():
             real(name, value, least, most)
