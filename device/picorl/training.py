@@ -41,7 +41,8 @@ def _check(who, agent, env, n_envs):
     layout = getattr(agent, "actor_layout", None) or getattr(agent, "layout", None)
     if layout is None:  # anything that has predict() and reset()
         return
-    discrete = "categorical" in (getattr(agent, "HEAD", None), getattr(agent, "head", None))
+    # An agent's own `head` is a buffer.
+    discrete = (getattr(agent, "HEAD", None) or getattr(agent, "head", None)) == "categorical"
     chooses = hasattr(env, "n_actions")
     wanted = _task(discrete, agent.obs_size, layout[-2] if discrete else agent.act_size)
     found = _task(chooses, len(env.obs) // n_envs, env.n_actions if chooses else len(env.action_low))
