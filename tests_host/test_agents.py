@@ -257,6 +257,9 @@ def test_update_needs_a_batch_of_experience(algorithm):
         (dict(batch_size=0), "batch_size is 0"),
         (dict(hidden=(16, 0)), "hidden is 0"),
         (dict(hidden=(16, 2.5)), "hidden is 2.5"),
+        (dict(hidden=16), "hidden is 16, must be the units of each hidden layer"),
+        (dict(learning_rate="high"), "learning_rate is 'high', must be between 0 and 1"),
+        (dict(seed=None), "seed is None, must be a whole number between 0 and 4294967295"),
         (dict(replay_capacity=1), "replay_capacity is 1"),
         (dict(gamma=1.5), "gamma is 1.5"),
         (dict(tau=-0.1), "tau is -0.1"),
@@ -271,6 +274,11 @@ def test_update_needs_a_batch_of_experience(algorithm):
 def test_bad_hyper_parameters_are_named(algorithm, options, message):
     with pytest.raises(ValueError, match=message):
         algorithm(Pendulum(), **{**SMALL, **options})
+
+
+def test_what_is_no_environment_is_named(algorithm):
+    with pytest.raises(ValueError, match=r"env \(type\) has neither action_low nor n_actions"):
+        algorithm(Pendulum)
 
 
 def test_bad_hyper_parameters_of_one_algorithm_are_named():

@@ -114,6 +114,21 @@ def test_a_memory_is_planned_too():
     assert shell("--algo", "recurrent_sac", "--hidden", "8", "--batch", "4")[0].exit_code == 0
 
 
+def test_a_memory_is_planned_with_its_own_default():
+    for board, units in (("RPI_PICO2", 32), ("RPI_PICO", 16)):
+        options = board_plan.setup(boards.load(board), "recurrent_sac").options
+        assert options["units"] == units and options["hidden"] == (units,)
+
+
+@pytest.mark.parametrize(
+    "algo, option",
+    [("sac", "units"), ("dqn", "length"), ("td3", "rollout"), ("ppo", "replay"), ("stream_ac", "batch")],
+)
+def test_an_option_that_the_algorithm_lacks_is_named(algo, option):
+    with pytest.raises(Problem, match=f"has no use for --{option}, which is 3"):
+        board_plan.setup(None, algo, **{option: 3})
+
+
 def test_what_does_not_fit_is_told():
     _, said = shell(
         "--board", "RPI_PICO", "--hidden", "64", "64", "64", "--batch", "100", "--obs", "20", "--actions", "4"

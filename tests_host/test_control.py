@@ -433,6 +433,7 @@ def test_the_desktops_own_clock_keeps_the_rate():
         ({"update_every": 0}, "update_every is 0, must be a whole number of at least 1"),
         ({"recover": 0}, "recover is 0"),
         ({"save_every": -1}, "save_every is -1"),
+        ({"robot": Pendulum()}, r"robot \(Pendulum\) has no read\(\)"),
         ({"agent": None}, "agent is a NoneType, must be SAC, TD3, RecurrentSAC or DQN"),
     ),
 )
@@ -441,6 +442,13 @@ def test_arguments_that_cannot_be_are_named(changes, message):
     arguments = {"agent": picorl.SAC(robot, **SMALL), "robot": robot, "rate": RATE, **changes}
     with pytest.raises(ValueError, match=message):
         control.ControlLoop(**arguments)
+
+
+def test_without_a_path_there_is_nothing_to_resume():
+    robot = Robot(Clock())
+    loop = control.ControlLoop(picorl.SAC(robot, **SMALL), robot, RATE)
+    with pytest.raises(ValueError, match="resume: path is None"):
+        loop.resume()
 
 
 # --- readings -------------------------------------------------------------------------------------------------------

@@ -73,6 +73,7 @@ def test_images_and_text_show_what_happens(name):
     for mode, still in (("rgb_array", np.array_equal), ("ansi", str.__eq__)):
         env = RenderCollection(gymnasium.make(f"picorl/{name}-v0", render_mode=mode))
         env.reset(seed=2)
+        env.action_space.seed(2)
         for _ in range(20):
             if sum(env.step(env.action_space.sample())[2:4]):
                 break

@@ -238,6 +238,18 @@ def test_off_policy_agents_refuse_environments_they_cannot_learn_from():
     with pytest.raises(ValueError, match="train: SAC learns from one environment"):
         env = VectorPendulum(2)
         list(picorl.train(picorl.SAC(Pendulum()), env, 10))
+    for algorithm, env in (("SAC", VectorPendulum(2)), ("DQN", VectorCartPole(2)), ("StreamQ", VectorCartPole(2))):
+        with pytest.raises(ValueError, match=algorithm + ": env has n_envs, must be a single environment"):
+            getattr(picorl, algorithm)(env)
+
+
+def test_as_many_environments_are_wanted_as_the_agent_was_made_for():
+    agent = picorl.PPO(VectorPendulum(4), **SMALL)
+    for env, found in ((Pendulum(), 1), (VectorPendulum(2), 2)):
+        with pytest.raises(ValueError, match=f"train: env has n_envs {found}, must be 4"):
+            picorl.train(agent, env, 10)
+    with pytest.raises(ValueError, match="evaluate: env has n_envs 4, must be 1"):
+        picorl.evaluate(agent, VectorPendulum(4))
 
 
 def test_it_learns_to_balance_the_pole():

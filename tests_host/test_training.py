@@ -5,7 +5,7 @@ from array import array
 import pytest
 
 import picorl
-from picorl.envs import CartPole, Pendulum, VectorCartPole, VectorPendulum
+from picorl.envs import CartPole, MountainCar, Pendulum, VectorCartPole, VectorPendulum
 
 SMALL = dict(hidden=(8,), batch_size=8, replay_capacity=600, warmup_steps=10)
 
@@ -193,6 +193,20 @@ def test_environments_stepped_together_are_refused_by_all_but_ppo(algorithm):
     env = VectorCartPole(2) if algorithm in (picorl.DQN, picorl.StreamQ) else VectorPendulum(2)
     with pytest.raises(ValueError, match=f"{algorithm.__name__}: env has n_envs, must be a single environment"):
         algorithm(env)
+
+
+def test_an_environment_of_another_kind_is_named(tmp_path):
+    agent = picorl.SAC(Pendulum(), **SMALL)
+    agent.save(str(tmp_path / "policy"))
+    told = "env has {} in an observation and {}, agent was made for 3 numbers in an observation and 1 actions"
+    for env, sizes in ((CartPole(), ("4 numbers", "2 choices")), (MountainCar(), ("2 numbers", "1 actions"))):
+        with pytest.raises(ValueError, match="train: " + told.format(*sizes)):
+            picorl.train(agent, env, 10)
+        with pytest.raises(ValueError, match="evaluate: " + told.format(*sizes)):
+            picorl.evaluate(picorl.Policy.load(str(tmp_path / "policy")), env)
+    for options in (dict(steps=1e3), dict(steps=10, evaluate_every=0), dict(steps=10, evaluate_every=2.0)):
+        with pytest.raises(ValueError, match="must be a whole number of at least"):
+            picorl.train(agent, Pendulum(), **options)
 
 
 def test_train_goes_on_where_it_stopped():

@@ -37,7 +37,9 @@ if config["variant"]:
 
 seed = config["seed"]
 env = Pendulum(seed=seed)
-algorithm = {"sac": "SAC", "td3": "TD3", "stream_ac": "StreamAC"}[config["algo"]]
+algorithm = {"sac": "SAC", "td3": "TD3", "stream_ac": "StreamAC"}.get(config["algo"])
+if algorithm is None:
+    raise ValueError("algo is %r, must be sac, td3 or stream_ac" % config["algo"])
 agent = getattr(picorl, algorithm)(env, seed=seed, **config["agent"])
 picorl.report(
     "start",

@@ -4,7 +4,7 @@ An algorithm adds its hyper-parameters, the buffers of its policy, how it acts, 
 """
 
 from . import memory, network
-from .agent import SPAN, bounds_of, real, seed_of, whole
+from .agent import SPAN, bounds_of, layers_of, real, seed_of
 from .memory import HYPER, POLICY, STATE, WORK
 from .off_policy import OffPolicy
 
@@ -54,7 +54,7 @@ class ActorCritic(OffPolicy):
         take,
     ):
         self.act_size = bounds_of(env, type(self).__name__)
-        self.hidden = tuple(whole("hidden", units, 1) for units in hidden)
+        self.hidden = layers_of(hidden)
         self._size_replay(env, batch_size, replay_capacity, warmup_steps, chunk)
         seed_of(seed)
         real("gamma", gamma, 0, 1)

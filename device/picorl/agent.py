@@ -39,22 +39,54 @@ def whole(name, value, least, most=None):
 
 def real(name, value, least, most):
     """value, if it is a number between least and most, else ValueError."""
-    if not least <= value <= most:  # also refuses NaN
-        raise ValueError("%s is %r, must be between %s and %s" % (name, value, least, most))
-    return value
+    try:
+        if least <= value <= most:  # refuses NaN
+            return value
+    except TypeError:  # no number
+        pass
+    raise ValueError("%s is %r, must be between %s and %s" % (name, value, least, most))
 
 
 def seed_of(seed):
-    if not 0 <= seed <= 0xFFFFFFFF:
-        raise ValueError("seed is %r, must be between 0 and 4294967295" % (seed,))
+    """seed, if it is an int of 32 bits without sign, else ValueError."""
+    if not isinstance(seed, int) or not 0 <= seed <= 0xFFFFFFFF:
+        raise ValueError("seed is %r, must be a whole number between 0 and 4294967295" % (seed,))
     return seed
+
+
+def layers_of(hidden):
+    """hidden as a tuple, if it is the units of layers, else ValueError."""
+    try:
+        layers = tuple(hidden)
+    except TypeError:
+        raise ValueError("hidden is %r, must be the units of each hidden layer, such as (64, 64)" % (hidden,))
+    for units in layers:
+        whole("hidden", units, 1)
+    return layers
+
+
+def obs_of(env, who):
+    """Numbers of an observation of env, if it is a single environment, else ValueError."""
+    if hasattr(env, "n_envs"):
+        raise ValueError("%s: env has n_envs, must be a single environment (PPO takes several)" % who)
+    return whole("len(env.obs)", len(env.obs), 1)
+
+
+def choices_of(env, who):
+    """How many choices env has, if its actions are discrete, else ValueError."""
+    if not hasattr(env, "n_actions"):
+        raise ValueError(
+            "%s: env has no n_actions, must have discrete actions"
+            " (SAC, TD3, RecurrentSAC, StreamAC and PPO take continuous ones)" % who
+        )
+    return whole("env.n_actions", env.n_actions, 2)
 
 
 def bounds_of(env, who):
     """Check that actions of env are continuous, within bounds that can be scaled to; how many actions there are."""
     if hasattr(env, "n_actions"):
         raise ValueError(
-            "%s: env has n_actions, must have continuous actions (StreamQ, DQN and PPO take discrete ones)" % who
+            "%s: env has n_actions, must have continuous actions (DQN, StreamQ and PPO take discrete ones)" % who
         )
     if not (hasattr(env, "action_low") and hasattr(env, "action_high")):
         raise ValueError("%s: env has no action_low and action_high, must have continuous actions" % who)
@@ -68,23 +100,6 @@ def bounds_of(env, who):
         if not -1e30 < low < high < 1e30:
             raise ValueError("env: action bounds are %s to %s, must be finite and ascending" % (low, high))
     return n
-
-
-def choices_of(env, who):
-    """Check that actions of env are discrete; how many choices there are."""
-    if not hasattr(env, "n_actions"):
-        raise ValueError(
-            "%s: env has no n_actions, must have discrete actions (StreamAC, SAC, TD3 and PPO take continuous ones)"
-            % who
-        )
-    return whole("env.n_actions", env.n_actions, 2)
-
-
-def obs_of(env, who):
-    """Check that env is a single environment; the size of its observations."""
-    if hasattr(env, "n_envs"):
-        raise ValueError("%s: env has n_envs, must be a single environment (PPO takes several)" % who)
-    return whole("len(env.obs)", len(env.obs), 1)
 
 
 class Agent:

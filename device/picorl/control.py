@@ -79,6 +79,9 @@ class ControlLoop:
     def __init__(self, agent, robot, rate, update_every=1, path=None, save_every=60, recover=10, clock=None):
         if not isinstance(agent, OffPolicy):
             raise ValueError("ControlLoop: agent is a %s, must be SAC, TD3, RecurrentSAC or DQN" % type(agent).__name__)
+        for name in ("read", "apply", "stop", "home"):
+            if not hasattr(robot, name):
+                raise ValueError("ControlLoop: robot (%s) has no %s()" % (type(robot).__name__, name))
         real("rate", rate, 1, 10_000)
         real("save_every", save_every, 0, 1e6)
         if clock is None:
@@ -112,8 +115,10 @@ class ControlLoop:
     def resume(self):
         """Go on from the checkpoint at path (or begin with a policy's): True if there is one.
 
-        ValueError names what is wrong with the file or does not fit the agent.
+        ValueError names what is wrong with the file or does not fit the agent, or that there is no path.
         """
+        if self.path is None:
+            raise ValueError("resume: path is None, must be the checkpoint's (ControlLoop(..., path=...))")
         try:
             self.agent.load(self.path)
         except OSError as error:

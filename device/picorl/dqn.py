@@ -1,7 +1,7 @@
 """Deep Q-learning (Mnih et al. 2015, "Human-level control through deep reinforcement learning"), double (van Hasselt et al. 2016)."""
 
 from . import kernels, memory, network
-from .agent import LARGEST, SPAN, choices_of, real, seed_of, whole
+from .agent import LARGEST, SPAN, choices_of, layers_of, real, seed_of, whole
 from .memory import HYPER, POLICY, STATE, WORK
 from .off_policy import OffPolicy
 
@@ -63,7 +63,7 @@ class DQN(OffPolicy):
         kernels.need("dqn_target", "DQN")
         self.n_actions = choices_of(env, "DQN")
         self.act_size = 1
-        self.hidden = tuple(whole("hidden", units, 1) for units in hidden)
+        self.hidden = layers_of(hidden)
         self._size_replay(env, batch_size, replay_capacity, warmup_steps, chunk)
         self.learn_every = whole("learn_every", learn_every, 1)
         self.target_every = whole("target_every", target_every, 1)

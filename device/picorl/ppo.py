@@ -3,7 +3,7 @@
 from array import array
 
 from . import kernels, memory, network
-from .agent import LARGEST, SPAN, Agent, bounds_of, real, seed_of, whole
+from .agent import LARGEST, SPAN, Agent, bounds_of, layers_of, real, seed_of, whole
 from .memory import HYPER, POLICY, STATE, WORK
 
 # Indices of cursor: rows of the rollout that are complete, whether an episode is open, observations and transitions refused.
@@ -89,7 +89,7 @@ class PPO(Agent):
         self.n_outputs = whole("env.n_actions", env.n_actions, 2) if self.discrete else self.act_size
         self.HEAD = "categorical" if self.discrete else "deterministic"
         self.PARAMS = ("actor", "critic") if self.discrete else ("actor", "log_std", "critic")
-        self.hidden = tuple(whole("hidden", units, 1) for units in hidden)
+        self.hidden = layers_of(hidden)
         self.rollout_steps = whole("rollout_steps", rollout_steps, 1)
         self.batch_size = whole("batch_size", batch_size, 1)
         self.rows = rollout_steps * self.n_envs

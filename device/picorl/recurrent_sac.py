@@ -5,7 +5,7 @@ Baseline for Many POMDPs"): actor and critics each have a GRU of their own; the 
 """
 
 from . import gru, kernels, memory, network
-from .agent import SPAN, bounds_of, real, seed_of, whole
+from .agent import SPAN, bounds_of, layers_of, real, seed_of
 from .memory import HYPER, POLICY, STATE, WORK
 from .recurrent import Recurrent
 
@@ -66,7 +66,7 @@ class RecurrentSAC(Recurrent):
     ):
         kernels.need("gru_cell", "RecurrentSAC")
         self.act_size = bounds_of(env, "RecurrentSAC")
-        self.hidden = tuple(whole("hidden", one, 1) for one in hidden)
+        self.hidden = layers_of(hidden)
         self._size_replay(env, batch_size, replay_capacity, warmup_steps, chunk)
         self._size_sequences(units, length, burn_in)
         seed_of(seed)

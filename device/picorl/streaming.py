@@ -6,7 +6,7 @@ scaled by running statistics. A subclass sets act_size, `_take_action` and `_pie
 """
 
 from . import kernels, memory, network
-from .agent import SPAN, Agent, obs_of, real, seed_of, whole
+from .agent import SPAN, Agent, layers_of, obs_of, real, seed_of, whole
 from .memory import HYPER, POLICY, STATE, WORK
 
 # Indices of cursor: whether a transition waits to be learned from, whether it terminated, whether traces start with it, whether an episode is
@@ -34,7 +34,7 @@ class Streaming(Agent):
         who = type(self).__name__
         kernels.need("obgd_step", who)
         self.obs_size = obs_of(env, who)
-        self.hidden = tuple([whole("hidden", units, 1) for units in hidden])
+        self.hidden = layers_of(hidden)
         seed_of(seed)
         for name, (value, least, most) in reals.items():
             real(name, value, least, most)

@@ -1,7 +1,7 @@
 """Supervised learning with the same parts: a Regressor and a Classifier that learn on the device from batches of examples."""
 
 from . import kernels, memory, network
-from .agent import INIT, NO_RETURN, SPAN, Agent, real, seed_of, whole
+from .agent import INIT, NO_RETURN, SPAN, Agent, layers_of, real, seed_of, whole
 from .memory import HYPER, POLICY, STATE, WORK
 from .training import _learn
 
@@ -153,7 +153,7 @@ class Supervised(Agent):
         self.n_inputs = whole("inputs", inputs, 1)
         self.n_outputs = outputs
         self.classifies = self.HEAD == "categorical"
-        self.hidden = tuple(whole("hidden", units, 1) for units in hidden)
+        self.hidden = layers_of(hidden)
         self.batch_size = whole("batch_size", batch_size, 1)
         self.chunk = batch_size if chunk is None else min(whole("chunk", chunk, 1), batch_size)
         if optimiser not in ("adam", "adamw", "sgd"):

@@ -41,11 +41,33 @@ def _begin(agent, env):
         raise ValueError("train: env.obs is not finite after env.reset()")
 
 
+def _task(discrete, obs_size, actions):
+    return "%d numbers in an observation and %d %s" % (obs_size, actions, "choices" if discrete else "actions")
+
+
+def _check(who, agent, env, n_envs):
+    """ValueError where env is not such as agent (or a Policy) was made for."""
+    several = getattr(env, "n_envs", 1)
+    if several != n_envs:
+        raise ValueError("%s: env has n_envs %d, must be %d" % (who, several, n_envs))
+    layout = getattr(agent, "actor_layout", None) or getattr(agent, "layout", None)
+    if layout is None:  # anything that has predict() and reset()
+        return
+    # An agent's own `head` is a buffer.
+    discrete = (getattr(agent, "HEAD", None) or getattr(agent, "head", None)) == "categorical"
+    chooses = hasattr(env, "n_actions")
+    wanted = _task(discrete, agent.obs_size, layout[-2] if discrete else agent.act_size)
+    found = _task(chooses, len(env.obs) // n_envs, env.n_actions if chooses else len(env.action_low))
+    if found != wanted:
+        raise ValueError("%s: env has %s, agent was made for %s" % (who, found, wanted))
+
+
 def evaluate(agent, env, episodes=10):
     """Mean return of the deterministic policy of agent (or of a Policy) over episodes of env."""
     if episodes < 1:
         raise ValueError("evaluate: episodes is %r, must be at least 1" % (episodes,))
     _single("evaluate: env", env)
+    _check("evaluate", agent, env, 1)
     total = array("f", (0,))
     _score(agent, env, episodes, total, new_action(env))
     return total[0]
@@ -63,10 +85,14 @@ def train(agent, env, steps, evaluate_every=1000, evaluate_episodes=10, evaluati
     An episode that is open, in env and agent alike, is continued: train again, or after load, to go on.
     With several environments (`n_envs`) steps counts the transitions of all of them, and `episode_return` is None.
     """
-    if evaluate_every < 1:
-        raise ValueError("train: evaluate_every is %r, must be at least 1" % (evaluate_every,))
-    if evaluate_episodes < 0:
-        raise ValueError("train: evaluate_episodes is %r, must be at least 0" % (evaluate_episodes,))
+    from .agent import whole
+
+    whole("train: steps", steps, 0)
+    whole("train: evaluate_every", evaluate_every, 1)
+    whole("train: evaluate_episodes", evaluate_episodes, 0)
+    if hasattr(env, "n_envs") and not hasattr(agent, "observe_all"):
+        raise ValueError("train: %s learns from one environment, env has n_envs" % type(agent).__name__)
+    _check("train", agent, env, getattr(agent, "n_envs", 1))
     if evaluate_episodes and evaluation_env is None:
         if not hasattr(env, "clone"):
             raise ValueError("train: env has no clone(): give an evaluation_env, or evaluate_episodes=0")
@@ -113,8 +139,6 @@ def _train(agent, env, steps, evaluate_every, evaluate_episodes, evaluation_env,
 
 def _train_together(agent, env, steps, evaluate_every, evaluate_episodes, evaluation_env, hook):
     """_train for environments that are stepped together and begin anew by themselves."""
-    if not hasattr(agent, "observe_all"):
-        raise ValueError("train: %s learns from one environment, env has n_envs" % type(agent).__name__)
     act, step, observe, ready = agent.act, env.step, agent.observe_all, agent.ready
     obs, reward, ended, final_obs, n_envs = env.obs, env.reward, env.ended, env.final_obs, env.n_envs
     action = agent.new_action()

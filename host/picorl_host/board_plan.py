@@ -32,9 +32,10 @@ DEFAULTS = {"algorithm": "sac", "hidden": [64, 64], "batch_size": 100, "replay_c
 # Steps of a rollout, for PPO.
 ROLLOUT = 1024
 
-# Transitions of a sequence and sequences of a batch at most, for a recurrent SAC.
+# Transitions of a sequence, sequences of a batch and units at most, for a recurrent SAC.
 LENGTH = 12
 SEQUENCES = 32
+UNITS = 32
 
 # Steps before learning starts, as TD3 and SAC have it.
 WARMUP = 100
@@ -111,10 +112,23 @@ def setup(
     units=None,
     length=None,
 ):
-    """The Setup of these choices; what is None comes from the board's own training section. board may be None."""
-    rollout = rollout or ROLLOUT
+    """The Setup of these choices; what is None comes from the board's own training section. board may be None.
+
+    Problem names a choice that the algorithm has no use for.
+    """
     given = DEFAULTS | (board.get("training", {}) if board else {})
     algorithm = algorithm or given["algorithm"]
+    useless = {"units": units, "length": length} if algorithm != "recurrent_sac" else {}
+    if algorithm != "ppo":
+        useless["rollout"] = rollout
+    if algorithm == "ppo" or algorithm in STREAMING:
+        useless["replay"] = replay
+    if algorithm in STREAMING:
+        useless["batch"] = batch
+    for name, value in useless.items():
+        if value is not None:
+            raise Problem(f"{ALGORITHMS[algorithm].__name__} has no use for --{name}, which is {value}")
+    rollout = rollout or ROLLOUT
     if algorithm in DISCRETE:
         env = Sizes(obs or 4, actions or 2, discrete=True)
     elif obs is None and actions is None:
@@ -129,6 +143,9 @@ def setup(
     elif algorithm not in STREAMING:
         options["batch_size"] = batch or given["batch_size"]
     if algorithm == "recurrent_sac":
+        # The algorithm's own default rather than the size of networks without a memory.
+        if not hidden:
+            options["hidden"] = (min(options["hidden"][0], UNITS),)
         options["units"] = units or options["hidden"][0]
         options["length"] = length or LENGTH
         options["batch_size"] = batch or min(given["batch_size"], SEQUENCES)
