@@ -113,7 +113,7 @@ def test_each_tick_comes_one_period_after_the_last():
     assert loop.counts[control.TICKS] == 50 and loop.counts[control.MISSED] == 0 and loop.worst_late == 0
 
 
-@pytest.mark.parametrize("algorithm", (picorl.SAC, picorl.TD3))
+@pytest.mark.parametrize("algorithm", (picorl.SAC, picorl.TD3, picorl.RecurrentSAC))
 def test_the_agent_learns_as_in_a_loop_by_hand(algorithm):
     """Act on the tick, then make the updates of the transition before it."""
     loop, robot, _ = make(algorithm)

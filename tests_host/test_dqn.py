@@ -133,6 +133,14 @@ def test_it_acts_on_beyond_what_kernels_count():
     assert agent.epsilon[0] == pytest.approx(0.05, abs=1e-6)
 
 
+@pytest.mark.parametrize("choice", (-1, 2))
+def test_choices_that_do_not_exist_are_refused(choice):
+    agent, env = trained(50)
+    before = bytes(agent.replay_action)
+    assert agent.observe(array("i", (choice,)), env.reward, env.obs, False, False) is False
+    assert agent.refused == 1 and bytes(agent.replay_action) == before
+
+
 def test_a_checkpoint_with_another_clipping_is_refused(tmp_path):
     path = str(tmp_path / "dqn.safetensors")
     trained(50, max_grad_norm=None)[0].save(path, full=True)

@@ -5,6 +5,8 @@ from .agent import LARGEST, SPAN, choices_of, layers_of, real, seed_of, whole
 from .memory import HYPER, POLICY, STATE, WORK
 from .off_policy import OffPolicy
 
+_NO_CHOICE = float("nan")  # a replay refuses it
+
 
 class DQN(OffPolicy):
     """DQN for discrete actions, with a replay, a target network and the Huber loss.
@@ -188,8 +190,8 @@ class DQN(OffPolicy):
         k.argmax(self.act_head, action, self.n_actions, 0, 1)
 
     def observe(self, action, reward, next_obs, terminated, truncated):
-        """As OffPolicy's, with action (1, 'i') a choice."""
-        self.act_float[0] = action[0]
+        """As OffPolicy's, with action (1, 'i') a choice; one that there is not is refused."""
+        self.act_float[0] = action[0] if 0 <= action[0] < self.n_actions else _NO_CHOICE
         # Not by super(), which allocates.
         return OffPolicy.observe(self, self.act_float, reward, next_obs, terminated, truncated)
 
