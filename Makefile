@@ -103,7 +103,7 @@ format: setup ## ruff and clang-format, rewriting files
 	@$(VENV)/bin/ruff format -q
 	@$(VENV)/bin/clang-format --style=file:native_modules/.clang-format -i $(C_FILES) $(BENCH_C_FILES)
 
-bench-learning: setup micropython ## what SAC, TD3, PPO, DQN, Stream AC and Stream Q learn, 10 seeds each, and what they must (BENCH_ARGS="--task sac")
+bench-learning: setup micropython ## what every algorithm learns, 10 seeds each, and what it must (BENCH_ARGS="--task sac")
 	@$(VENV)/bin/python -m picorl_host.bench.learning $(BENCH_ARGS)
 
 bench-streaming: setup micropython ## Stream AC and Stream Q beside SAC and DQN: what they learn, their memory and curves

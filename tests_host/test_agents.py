@@ -276,6 +276,12 @@ def test_bad_hyper_parameters_are_named(algorithm, options, message):
         algorithm(Pendulum(), **{**SMALL, **options})
 
 
+def test_a_folder_that_is_not_there_is_named(algorithm, tmp_path):
+    agent = algorithm(Pendulum(), **SMALL)
+    with pytest.raises(FileNotFoundError, match="save: .*nowhere/policy.new cannot be written"):
+        agent.save(str(tmp_path / "nowhere" / "policy"))
+
+
 def test_what_is_no_environment_is_named(algorithm):
     with pytest.raises(ValueError, match=r"env \(type\) has neither action_low nor n_actions"):
         algorithm(Pendulum)

@@ -134,7 +134,11 @@ def save(path, agent, full, env):
         crc32(memoryview(buffer)[:items], crc)
     header[_CHECKSUM_AT : _CHECKSUM_AT + 8] = hex8(crc).encode()
     try:
-        with open(new, "wb") as file:
+        file = open(new, "wb")
+    except OSError as error:
+        raise OSError(error.args[0], "save: %s cannot be written" % new)
+    try:
+        with file:
             file.write(header)
             for buffer, items, _, _ in entries:
                 file.write(memoryview(buffer)[:items])
