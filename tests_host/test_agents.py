@@ -283,7 +283,7 @@ def test_a_folder_that_is_not_there_is_named(algorithm, tmp_path):
 
 
 def test_what_is_no_environment_is_named(algorithm):
-    with pytest.raises(ValueError, match=r"env \(type\) has neither action_low nor n_actions"):
+    with pytest.raises(ValueError, match=r"env \(type\) has neither n_actions nor action_low"):
         algorithm(Pendulum)
 
 

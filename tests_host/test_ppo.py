@@ -248,7 +248,7 @@ def test_as_many_environments_are_wanted_as_the_agent_was_made_for():
     for env, found in ((Pendulum(), 1), (VectorPendulum(2), 2)):
         with pytest.raises(ValueError, match=f"train: env has n_envs {found}, must be 4"):
             picorl.train(agent, env, 10)
-    with pytest.raises(ValueError, match="evaluate: env has n_envs 4, must be 1"):
+    with pytest.raises(ValueError, match="evaluate: env has n_envs, must be a single environment"):
         picorl.evaluate(agent, VectorPendulum(4))
 
 

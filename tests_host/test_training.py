@@ -113,7 +113,7 @@ def test_evaluation_needs_a_single_environment():
         picorl.evaluate(agent, VectorPendulum(2))
     with pytest.raises(ValueError, match="train: evaluation_env has n_envs"):
         picorl.train(agent, VectorPendulum(2), 10, evaluation_env=VectorPendulum(2))
-    with pytest.raises(ValueError, match="train: evaluate_episodes is -1, must be at least 0"):
+    with pytest.raises(ValueError, match="train: evaluate_episodes is -1, must be a whole number of at least 0"):
         picorl.train(agent, VectorPendulum(2), 10, evaluate_episodes=-1)
 
 
@@ -162,7 +162,7 @@ CONTINUOUS = (picorl.SAC, picorl.TD3, picorl.RecurrentSAC, picorl.StreamAC, pico
 @pytest.mark.parametrize(
     ("sizes", "message"),
     [
-        ({}, "has no action_low and action_high"),
+        ({}, "has neither n_actions nor action_low and action_high"),
         (dict(action_low=[-1, -1], action_high=[1]), "action_low holds 2 and env.action_high 1 numbers"),
         (dict(action_low=[], action_high=[]), "action_low holds 0 and env.action_high 0 numbers"),
         (dict(action_low=[1], action_high=[-1]), "action bounds are 1.0 to -1.0, must be finite and ascending"),

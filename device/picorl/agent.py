@@ -89,7 +89,9 @@ def bounds_of(env, who):
             "%s: env has n_actions, must have continuous actions (DQN, StreamQ and PPO take discrete ones)" % who
         )
     if not (hasattr(env, "action_low") and hasattr(env, "action_high")):
-        raise ValueError("%s: env has no action_low and action_high, must have continuous actions" % who)
+        raise ValueError(
+            "%s: env (%s) has neither n_actions nor action_low and action_high" % (who, type(env).__name__)
+        )
     n = len(env.action_low)
     if not n or len(env.action_high) != n:
         raise ValueError(
