@@ -217,8 +217,11 @@ def test_bars_of_the_learning_benchmark():
     assert not learning.summary(TASKS["recurrent-sac"], [-290, -301, -400])["passed"]
     shown = learning.summary(TASKS["sac-without-velocity"], [-1200, -1300, -1400])
     assert shown == {"median": -1300, "passed": True}
-    table = learning.report({"sac-without-velocity": [-1200, -1300, -1400], "sac": [-150] * 3}, range(3), -139.2)[0]
-    assert list(table.columns[1]._cells)[3:] == ["-1300.0", "", "-139.2", "[green]passed[/]"]
+    table = learning.report({"sac-without-velocity": [-1200, -1300, -1400], "sac": [-150] * 3}, -139.2)[0]
+    cells = [list(column.cells) for column in table.columns]
+    assert cells[0] == ["sac-without-velocity", "sac"] and cells[1][0] == "-1200.0 -1300.0 -1400.0"
+    assert cells[2] == ["median -1300.0", "median -150.0 (-160)\nworst -150.0 (-200)"]
+    assert cells[3] == ["-139.2"] * 2 and cells[4] == ["[green]passed[/]"] * 2
     assert not learning.summary(dqn, [100, 474] + [500] * 8)["passed"]
 
 

@@ -15,12 +15,16 @@ its reset `resume` goes on.
 """
 
 import gc
-import time
 
 from . import kernels, memory
 from .agent import real, whole
 from .off_policy import OffPolicy
 from .training import new_action
+
+try:
+    import time
+except ImportError:  # then a program brings its own clock
+    time = None
 
 HOMING = 0  # going to where an episode begins
 RUNNING = 1  # in an episode
@@ -41,10 +45,10 @@ _FORGET = 64
 
 
 class DesktopClock:
-    """What CPython's time lacks of MicroPython's."""
+    """What CPython's and CircuitPython's time lack of MicroPython's."""
 
     def ticks_us(self):
-        return time.perf_counter_ns() // 1000
+        return time.monotonic_ns() // 1000
 
     def ticks_add(self, ticks, delta):
         return ticks + delta
@@ -78,6 +82,8 @@ class ControlLoop:
         real("rate", rate, 1, 10_000)
         real("save_every", save_every, 0, 1e6)
         if clock is None:
+            if time is None:
+                raise ValueError("clock is None, must be given where there is no module time")
             clock = time if hasattr(time, "ticks_us") else DesktopClock()
         self.agent = agent
         self.robot = robot

@@ -55,30 +55,24 @@ def learn(runtime, names, seeds, steps, options, console):
         return {name: [future.result() for future in futures] for name, futures in scores.items()}
 
 
-def _cell(label, task, found):
-    """A statistic and, behind it, what it must reach."""
-    for name, _, bar in task.bars:
-        if name == label:
-            return f"{found[label]:.1f}" + ("" if bar is None else f" ({bar:.0f})")
-    return ""
+def _reached(task, found):
+    """Every statistic and, behind it, what it must reach."""
+    return "\n".join(
+        f"{name} {found[name]:.1f}" + ("" if bar is None else f" ({bar:.0f})") for name, _, bar in task.bars
+    )
 
 
-def report(scores, seeds, optimum):
-    """(the table, {task: summary})"""
+def report(scores, optimum):
+    """(a table with a row a task, {task: summary})"""
     results = {name: summary(TASKS[name], values) for name, values in scores.items()}
-    table = Table()
-    table.add_column("seed", no_wrap=True)
-    for name in scores:
-        table.add_column(name, justify="right", no_wrap=True)
-    for row, seed in enumerate(seeds):
-        table.add_row(str(seed), *(f"{values[row]:.1f}" for values in scores.values()))
-    table.add_section()
-    for label in dict.fromkeys(label for name in scores for label, _, _ in TASKS[name].bars):
-        cells = (_cell(label, TASKS[name], results[name]) for name in scores)
-        table.add_row(f"{label} (bar)", *cells)
+    table = Table("task", "seeds", "reached (bar)", "optimum", "", show_lines=True)
+    for column in (0, 2, 3, 4):
+        table.columns[column].no_wrap = True
     best = {"Pendulum": f"{optimum:.1f}", "PendulumWithoutVelocity": f"{optimum:.1f}", "CartPole": "500.0"}
-    table.add_row("optimum", *(best.get(TASKS[name].env, "") for name in scores))
-    table.add_row("", *("[green]passed[/]" if r["passed"] else "[red]failed[/]" for r in results.values()))
+    for name, values in scores.items():
+        verdict = "[green]passed[/]" if results[name]["passed"] else "[red]failed[/]"
+        seeds = " ".join(f"{value:.1f}" for value in values)
+        table.add_row(name, seeds, _reached(TASKS[name], results[name]), best.get(TASKS[name].env, ""), verdict)
     return table, results
 
 
@@ -102,7 +96,7 @@ def main(
     interpreter = runner.cpython() if runtime is Runtime.cpython else runner.micropython(micropython)
     optimum = optimal_pendulum.score()
     scores = learn(interpreter, names, range(seeds), steps, json.loads(options), console)
-    table, results = report(scores, range(seeds), optimum)
+    table, results = report(scores, optimum)
     for name in names:
         chosen = TASKS[name]
         console.print(f"{name}: {chosen.algo} on {chosen.env}, {steps or chosen.steps:,} steps", highlight=False)
