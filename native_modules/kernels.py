@@ -43,7 +43,7 @@ LAYERS = {
 # Indices of a replay's int32 state.
 REPLAY_STATE = {"head": 0, "size": 1, "pending": 2, "valid": 3, "refused": 4, "spare": 5}
 
-MAX_INT = 0x00FFFFFF  # of an integer argument: products of three still fit 64 bits
+MAX_INT = 0x00FFFFFF  # of an integer argument: float32 holds it exactly
 
 
 ALGORITHMS = ("sac", "td3", "ppo", "dqn", "recurrent_sac", "stream", "supervised")
@@ -971,7 +971,7 @@ KERNELS = (
     Kernel(
         "sparse_init",
         """Sparse initialisation (Elsayed et al. 2024): as `init_params`, but a dense layer's biases are 0, and
-        z = min(ceil(sparsity[0] * inputs), inputs - 1) of each unit's incoming weights. Parameter i of the whole buffer takes
+        z = min(ceil(s * inputs), inputs - 1) of each unit's incoming weights, s = sparsity[0] within 0 to 1 (NaN: 0). Parameter i of the whole buffer takes
         block (step, i): u * (1.0f / sqrtf(inputs)), u of word 0 as in `uniform`. Which are 0 (selection sampling): with z left to
         choose among the last k inputs of a unit, it is the weight of the first of them if (word 1 * k) >> 32 is below z.
         Advances rng by one step.""",

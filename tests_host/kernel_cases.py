@@ -143,7 +143,7 @@ def contents(kernel, name, n, args, r):
     if name == "lanes":
         return [abs(x) for x in r.floats(n, r.choice((0.001, 1)))]
     if name == "sparsity":
-        return [r.choice((0, 0.5, 0.9, 1))]
+        return [r.choice((0, 0.5, 0.9, 1, -1, 3, math.inf, math.nan))]
     if name == "stats" and kernel.name == "scale_reward":
         count = r.choice((0, 1, 2, 1000))
         return [count, r.gauss(0, 1), *((r.gauss(0, 1), count * r.uniform(0.1, 3)) if count else (0, 0))]

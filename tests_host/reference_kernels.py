@@ -804,7 +804,8 @@ def sparse_init(layout, params, sparsity, rng):
             continue
         w, b = parts
         words = np.array([block(rng, at + i) for i in range(n * m)], np.int64).reshape(n, m, 2)
-        zeros = min(int(np.ceil(np.float32(sparsity[0]) * np.float32(n))), n - 1)
+        share = np.float32(np.clip(np.nan_to_num(sparsity[0]), 0, 1))
+        zeros = min(int(np.ceil(share * np.float32(n))), n - 1)
         for o in range(m):
             left = zeros
             for i in range(n):

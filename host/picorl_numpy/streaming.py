@@ -18,7 +18,8 @@ def _sparse_dense(params, first, inputs, outputs, sparsity, rng):
     weights = params[first : first + count].reshape(inputs, outputs)
     weights[...] = (unit(words) * (_ONE / np.sqrt(np.float32(inputs)))).reshape(inputs, outputs)
     order = order.astype(np.uint64).reshape(inputs, outputs)
-    left = np.full(outputs, min(math.ceil(np.float32(sparsity) * np.float32(inputs)), inputs - 1), np.uint64)
+    share = min(sparsity, _ONE) if sparsity > 0 else ZERO  # of what is not a number, too
+    left = np.full(outputs, min(math.ceil(share * np.float32(inputs)), inputs - 1), np.uint64)
     for i in range(inputs):
         drawn = (order[i] * np.uint64(inputs - i)) >> np.uint64(32) < left
         weights[i, drawn] = 0

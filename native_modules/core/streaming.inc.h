@@ -8,7 +8,10 @@ INLINE float absolute(float x) {
 
 // How many of a unit's incoming weights are 0; it keeps one at least.
 INLINE uint32_t zeros_of(float sparsity, uint32_t inputs) {
-    float wanted = sparsity * (float)inputs;
+    if (!(sparsity > 0)) { // not a number either
+        return 0;
+    }
+    float wanted = (sparsity < 1 ? sparsity : 1) * (float)inputs;
     uint32_t zeros = (uint32_t)wanted;
     return least(zeros + ((float)zeros < wanted), inputs - 1);
 }

@@ -10,7 +10,8 @@ _LEAST_STD = 9.5367431640625e-07  # 2^-20
 
 def _sparse_dense(params, first, inputs, outputs, sparsity, rng):
     bound = 1 / sqrt(inputs)
-    wanted = array("f", (sparsity * inputs,))[0]  # 0.9 * 10 is 9 there
+    share = min(sparsity, 1) if sparsity > 0 else 0  # of what is not a number, too
+    wanted = array("f", (share * inputs,))[0]  # 0.9 * 10 is 9 there
     most = int(wanted)
     most = min(most + 1 if most < wanted else most, inputs - 1)
     for o in range(outputs):
