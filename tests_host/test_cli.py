@@ -217,11 +217,13 @@ def test_bars_of_the_learning_benchmark():
     assert not learning.summary(TASKS["recurrent-sac"], [-290, -301, -400])["passed"]
     shown = learning.summary(TASKS["sac-without-velocity"], [-1200, -1300, -1400])
     assert shown == {"median": -1300, "passed": True}
-    table = learning.report({"sac-without-velocity": [-1200, -1300, -1400], "sac": [-150] * 3}, -139.2)[0]
+    scores = {"sac-without-velocity": [-1200, -1300, -1400], "sac": [-150] * 3}
+    table = learning.report(scores, dict.fromkeys(scores, [1.5, 1.25, 9]), -139.2)[0]
     cells = [list(column.cells) for column in table.columns]
     assert cells[0] == ["sac-without-velocity", "sac"] and cells[1][0] == "-1200.0 -1300.0 -1400.0"
     assert cells[2] == ["median -1300.0", "median -150.0 (-160)\nworst -150.0 (-200)"]
-    assert cells[3] == ["-139.2"] * 2 and cells[4] == ["[green]passed[/]"] * 2
+    assert cells[3] == ["-139.2"] * 2 and cells[4] == ["1.50"] * 2
+    assert cells[5] == ["[green]passed[/]"] * 2
     assert not learning.summary(dqn, [100, 474] + [500] * 8)["passed"]
 
 

@@ -8,6 +8,7 @@ beside. Exits with 1 when a bar is missed.
 
 import json
 import os
+import statistics
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Annotated
@@ -32,7 +33,8 @@ def summary(task, scores):
 
 
 def learn(runtime, names, seeds, steps, options, console):
-    """Scores by task and seed, as many trainings at a time as there are cores. steps: instead of the tasks' own; options: beside them."""
+    """(score, CPU seconds of the training) by task and seed, as many trainings at a time as there are cores. steps: instead of the tasks' own;
+    options: beside them."""
 
     def one(task, seed):
         config = {
@@ -47,12 +49,12 @@ def learn(runtime, names, seeds, steps, options, console):
         config["starts"] = str(STARTS)
         run = runner.run(runtime, WORKER, config, on_line=lambda line: console.print(line, markup=False))
         progress.advance(bar)
-        return run.last("scored")["score"]
+        return run.last("scored")["score"], run.last("trained")["cpu"]
 
     with Progress(console=console, transient=True) as progress, ThreadPoolExecutor(os.cpu_count()) as pool:
         bar = progress.add_task("training", total=len(names) * len(seeds))
-        scores = {name: [pool.submit(one, TASKS[name], seed) for seed in seeds] for name in names}
-        return {name: [future.result() for future in futures] for name, futures in scores.items()}
+        found = {name: [pool.submit(one, TASKS[name], seed) for seed in seeds] for name in names}
+        return {name: [future.result() for future in futures] for name, futures in found.items()}
 
 
 def _reached(task, found):
@@ -62,17 +64,18 @@ def _reached(task, found):
     )
 
 
-def report(scores, optimum):
-    """(a table with a row a task, {task: summary})"""
+def report(scores, seconds, optimum):
+    """(a table with a row a task, {task: summary}); scores and CPU seconds by task and seed"""
     results = {name: summary(TASKS[name], values) for name, values in scores.items()}
-    table = Table("task", "seeds", "reached (bar)", "optimum", "", show_lines=True)
-    for column in (0, 2, 3, 4):
+    table = Table("task", "seeds", "reached (bar)", "optimum", "CPU s", "", show_lines=True)
+    for column in (0, 2, 3, 4, 5):
         table.columns[column].no_wrap = True
     best = {"Pendulum": f"{optimum:.1f}", "PendulumWithoutVelocity": f"{optimum:.1f}", "CartPole": "500.0"}
     for name, values in scores.items():
         verdict = "[green]passed[/]" if results[name]["passed"] else "[red]failed[/]"
         seeds = " ".join(f"{value:.1f}" for value in values)
-        table.add_row(name, seeds, _reached(TASKS[name], results[name]), best.get(TASKS[name].env, ""), verdict)
+        cpu = f"{statistics.median(seconds[name]):.2f}"
+        table.add_row(name, seeds, _reached(TASKS[name], results[name]), best.get(TASKS[name].env, ""), cpu, verdict)
     return table, results
 
 
@@ -95,8 +98,10 @@ def main(
             raise typer.BadParameter(f"--task is {name}, must be of {', '.join(TASKS)}")
     interpreter = runner.cpython() if runtime is Runtime.cpython else runner.micropython(micropython)
     optimum = optimal_pendulum.score()
-    scores = learn(interpreter, names, range(seeds), steps, json.loads(options), console)
-    table, results = report(scores, optimum)
+    found = learn(interpreter, names, range(seeds), steps, json.loads(options), console)
+    scores = {name: [score for score, _ in pairs] for name, pairs in found.items()}
+    seconds = {name: [cpu for _, cpu in pairs] for name, pairs in found.items()}
+    table, results = report(scores, seconds, optimum)
     for name in names:
         chosen = TASKS[name]
         console.print(f"{name}: {chosen.algo} on {chosen.env}, {steps or chosen.steps:,} steps", highlight=False)
@@ -108,6 +113,7 @@ def main(
         "options": options,
         "optimum": optimum,
         "scores": scores,
+        "cpu": seconds,
         "results": results,
     }
     out.write_text(json.dumps(whole, indent=2) + "\n")
