@@ -22,7 +22,11 @@ OPTIONS = {
     ),
 }
 OPTIONS["DQN, normed"] = {**OPTIONS["DQN"], "activation": "leaky_relu", "norm": "normalize"}
-CASES = pytest.mark.parametrize("case", OPTIONS)
+# One case an algorithm on the slowest targets.
+VARIATIONS = ("PPO, discrete", "PPO, together", "PPO, normed", "DQN, normed")
+CASES = pytest.mark.parametrize(
+    "case", [pytest.param(one, marks=pytest.mark.size("medium")) if one in VARIATIONS else one for one in OPTIONS]
+)
 SOME = pytest.mark.parametrize(
     "case",
     (

@@ -35,6 +35,7 @@ def test_a_hundred_random_steps_give_the_desktops_bits(native, env):
     assert native.run(source) == expected
 
 
+@pytest.mark.size("medium")
 @ENVS
 def test_a_step_and_a_reset_allocate_nothing(native, env):
     looped, control = native.run(program(env, "allocations")).splitlines()
@@ -42,6 +43,7 @@ def test_a_step_and_a_reset_allocate_nothing(native, env):
     assert control == "allocates None"
 
 
+@pytest.mark.size("medium")
 @pytest.mark.parametrize("env", [*SINGLE, "wrapped Pendulum"])
 def test_there_is_a_picture_of_each(target, env):
     assert target.run(program(env, "picture")).split() == ["12", "1", "True"]
