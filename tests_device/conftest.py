@@ -4,7 +4,7 @@ A name that is none of targets.KINDS is the port of a board on the desk, such as
 """
 
 import pytest
-from targets import EMULATED, KINDS, SIZES, open_target, wanted
+from targets import EMULATED, GIVEN, KINDS, SIZES, open_target, wanted
 
 ORDER = ("small", "medium", "large")
 # What takes the name of a target: a shared one, and those that a file starts for itself.
@@ -21,6 +21,14 @@ def pytest_configure(config):
     config.addinivalue_line("markers", "size(name): too much for targets that are smaller: medium or large")
     config.addinivalue_line("markers", "soak: for hours: only with -m soak")
     config.addinivalue_line("markers", "board: about 32-bit boards, not about interpreters on this machine")
+
+
+def pytest_terminal_summary(terminalreporter, config):
+    for kind in GIVEN:
+        if kind.name not in wanted(config) and not config.getoption("--target"):
+            terminalreporter.write_line(
+                f"The device tests did not run on {kind.name}: {kind.variable} does not name {kind.what}."
+            )
 
 
 def pytest_generate_tests(metafunc):

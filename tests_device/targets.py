@@ -88,6 +88,32 @@ class StockNativeTarget(StockTarget):
             raise TargetError(f"{self.name}: no build/natmod/x64_6.3/_picorl.mpy: make natmod")
 
 
+class GivenTarget(StockTarget):
+    """An interpreter of the user's, named by an environment variable: picorl from device/, the kernels it picks there."""
+
+    variable = None
+    what = None
+
+    def __init__(self):
+        given = os.environ.get(self.variable, "")
+        self.program = Path(given).expanduser().absolute()
+        if not self.program.is_file():
+            raise TargetError(f"{self.name}: {self.variable}={given} is no file, must be {self.what}")
+        super().__init__()
+
+
+class UlabTarget(GivenTarget):
+    name = "ulab"
+    variable = "PICORL_MICROPYTHON_ULAB"
+    what = "a MicroPython of this machine with ulab compiled in"
+
+
+class CircuitPythonTarget(GivenTarget):
+    name = "circuitpython"
+    variable = "PICORL_CIRCUITPYTHON"
+    what = "a CircuitPython of this machine (its unix port)"
+
+
 class PortTarget:
     """A board behind a serial port that has picorl, in its firmware or deployed. Its heap is what it is."""
 
@@ -261,7 +287,10 @@ def emulated(name, board, size="medium", kind=EmulatedTarget):
     return name, functools.partial(kind, name, board, size)
 
 
-KINDS = {kind.name: kind for kind in (UnixTarget, StockTarget, StockNativeTarget, EmulatedArenaTarget)} | dict(
+KINDS = {
+    kind.name: kind
+    for kind in (UnixTarget, StockTarget, StockNativeTarget, UlabTarget, CircuitPythonTarget, EmulatedArenaTarget)
+} | dict(
     (
         emulated("qemu-m7", "QEMU_CORTEX_M7"),
         emulated("qemu-m4f", "QEMU_CORTEX_M4F"),
@@ -272,7 +301,9 @@ KINDS = {kind.name: kind for kind in (UnixTarget, StockTarget, StockNativeTarget
         emulated("pico-natmod", "RPI_PICO", "small", EmulatedNativeModuleTarget),
     )
 )
-# What `make test` runs.
+# Interpreters that only a user can bring.
+GIVEN = tuple(kind for kind in KINDS.values() if isinstance(kind, type) and issubclass(kind, GivenTarget))
+# What `make test` runs, besides those that were given.
 DEFAULT = ("unix", "stock", "stock-natmod", "qemu-m7", "pico")
 SIZES = {name: getattr(kind, "size", None) or kind.args[2] for name, kind in KINDS.items()}
 EMULATED = {name: kind for name, kind in KINDS.items() if isinstance(kind, functools.partial)}
@@ -280,7 +311,7 @@ EMULATED = {name: kind for name, kind in KINDS.items() if isinstance(kind, funct
 
 def wanted(config):
     """The names of the targets to test."""
-    return config.getoption("--target") or DEFAULT
+    return config.getoption("--target") or DEFAULT + tuple(kind.name for kind in GIVEN if os.environ.get(kind.variable))
 
 
 def can_have(memory):
