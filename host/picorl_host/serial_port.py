@@ -30,15 +30,16 @@ _LIST = """
 import os
 def _list(folder):
     try:
-        entries = list(os.ilistdir(folder))
+        names = os.listdir(folder)
     except OSError:
         return
-    for entry in entries:
-        path = folder.rstrip("/") + "/" + entry[0]
-        if entry[1] & 0x4000:
+    for name in names:
+        path = folder.rstrip("/") + "/" + name
+        told = os.stat(path)
+        if told[0] & 0x4000:
             _list(path)
         else:
-            print((path, entry[3] if len(entry) > 3 else os.stat(path)[6]), end=",")
+            print((path, told[6]), end=",")
 """
 
 # _sum(path) is ("sha256", digest), ("crc32", number), or (None, None) for firmware that knows neither.
@@ -131,6 +132,8 @@ class Device:
     def __exit__(self, *_):
         self.close()
 
+    READ_ONLY = "its file system is read-only"
+
     def close(self):
         """Leave the board at its friendly prompt, as another program expects it."""
         with contextlib.suppress(OSError, TransportError):
@@ -164,6 +167,12 @@ class Device:
     def soft_reset(self):
         """Give up all objects and modules; files stay."""
         self._enter(True)
+
+    def restart(self):
+        """Soft reset into the board's own program (main.py, code.py), and leave it to that."""
+        with self._errors():
+            self._transport.exit_raw_repl()
+            self._transport.serial.write(b"\x04")
 
     def exec(self, source, on_output=None, timeout=None):
         """Run source and return what it printed. on_output gets the bytes as they come; timeout is for the whole run, in seconds.
@@ -249,6 +258,18 @@ class Device:
     def exists(self, path):
         """Whether there is a file or a folder of this name."""
         return self._tried("ENOENT", f"import os\nos.stat({path!r})")
+
+    def space(self, folder):
+        """(bytes of a block, free blocks); None when the file system does not tell."""
+        try:
+            block, _, total, free, *_ = self.eval(f"__import__('os').statvfs({folder!r})")
+        except DeviceError:
+            return None
+        return (block, free) if total else None
+
+    def removal(self, path):
+        """What to type to be rid of a file or folder."""
+        return f"`mpremote connect {self.port} resume rm -r :{path}`"
 
     def mkdir(self, path):
         """Make a folder, and those above it, where they are missing."""
