@@ -4,7 +4,7 @@
 
 The image, BLOCKS blocks of 4096 bytes, keeps its files from one run to the next; an IMAGE that is a folder is the file system itself.
 CHANGES is a dict of attributes that sys is to have instead of its own; "implementation" a dict of that object's; "read_only": code may not
-write files; "uid": bytes, of the chip. A CircuitPython, or what is called so, lacks what a board with it lacks. A soft reset ends the program with exit code 7: whoever started it
+write files, and "tells_read_only": False that nobody says so; "uid": bytes, of the chip. A CircuitPython, or what is called so, lacks what a board with it lacks. A soft reset ends the program with exit code 7: whoever started it
 starts it again, with "reset". tests_host/serial_board.py does, and connects it to a pty.
 """
 
@@ -16,11 +16,10 @@ try:
 except ImportError:  # CircuitPython's unix port
     import os as vfs
 
-SECTOR = 4096 if hasattr(vfs, "VfsLfs2") else 512
-
 
 class Disk:
-    def __init__(self, path, blocks):
+    def __init__(self, path, blocks, size):
+        self.block = size
         try:
             self.file = open(path, "r+b")
             self.fresh = False
@@ -29,19 +28,19 @@ class Disk:
             self.file = open(path, "w+b")
             for _ in range(blocks):
                 self.file.write(b"\xff" * 4096)
-        self.blocks = blocks * 4096 // SECTOR
+        self.blocks = blocks * 4096 // size
 
     def readblocks(self, n, buf, offset=0):
-        self.file.seek(n * SECTOR + offset)
+        self.file.seek(n * self.block + offset)
         self.file.readinto(buf)
 
     def writeblocks(self, n, buf, offset=0):
-        self.file.seek(n * SECTOR + offset)
+        self.file.seek(n * self.block + offset)
         self.file.write(buf)
         self.file.flush()
 
     def ioctl(self, op, arg):
-        return {4: self.blocks, 5: SECTOR}.get(op, 0)
+        return {4: self.blocks, 5: self.block}.get(op, 0)
 
 
 class Changed:
@@ -68,14 +67,15 @@ class Module:
 CIRCUITPYTHONS_OS = "getcwd chdir listdir mkdir remove rename rmdir stat statvfs unlink urandom sep"
 
 
-def change(changes):
+def change(changes, circuitpython):
     attributes = dict(changes)
-    uid, read_only = attributes.pop("uid", b""), attributes.pop("read_only", False)
+    uid = attributes.pop("uid", b"")
+    read_only = attributes.pop("read_only", False) and attributes.pop("tells_read_only", True)
     if "implementation" in attributes:
         attributes["implementation"] = Changed(sys.implementation, attributes["implementation"])
     attributes["modules"] = sys.modules
-    sys.modules["sys"] = changed = Changed(sys, attributes)
-    if changed.implementation.name == "circuitpython":
+    sys.modules["sys"] = Changed(sys, attributes)
+    if circuitpython:
         as_circuitpython(uid, read_only)
 
 
@@ -86,26 +86,25 @@ def as_circuitpython(uid, read_only):
     sys.modules["microcontroller"] = Module(cpu=Module(uid=uid))
 
 
-def file_system(image, blocks):
+def file_system(image, blocks, fat):
     try:
         if os.stat(image)[0] & 0x4000:
-            return vfs.VfsPosix(image)
+            return vfs.VfsPosix(image)  # cannot rename
     except OSError:
         pass
-    disk = Disk(image, blocks)
-    kind = getattr(vfs, "VfsLfs2", vfs.VfsFat)
+    kind = vfs.VfsFat if fat else vfs.VfsLfs2
+    disk = Disk(image, blocks, 512 if fat else 4096)
     if disk.fresh:
         kind.mkfs(disk)
     return kind(disk)
 
 
-def mount(image, blocks, read_only):
-    found = file_system(image, blocks)
+def mount(image, blocks, read_only, circuitpython):
+    found = file_system(image, blocks, circuitpython)
     vfs.umount("/")
     vfs.mount(found, "/", readonly=read_only)
     os.chdir("/")
-    circuitpython = ["", "/", ".frozen", "/lib"]
-    sys.path[:] = circuitpython if sys.implementation.name == "circuitpython" else ["", ".frozen", "/lib"]
+    sys.path[:] = ["", "/", ".frozen", "/lib"] if circuitpython else ["", ".frozen", "/lib"]
 
 
 WINDOW = 4096  # bytes that the other side may send unasked
@@ -179,8 +178,9 @@ def serve(raw):
 
 
 blocks, changes = int(sys.argv[2]), eval(sys.argv[3])
-mount(sys.argv[1], blocks, changes.get("read_only", False))
-change(changes)
+circuitpython = changes.get("implementation", {}).get("name", sys.implementation.name) == "circuitpython"
+mount(sys.argv[1], blocks, changes.get("read_only", False), circuitpython)
+change(changes, circuitpython)
 was_reset = len(sys.argv) > 4
 sys.stdout.write("raw REPL; CTRL-B to exit\r\n>" if was_reset else "MicroPython\r\n>>> ")
 sys.exit(7 if serve(was_reset) else 0)

@@ -132,7 +132,7 @@ class Device:
     def __exit__(self, *_):
         self.close()
 
-    READ_ONLY = "its file system is read-only"
+    READ_ONLY = "its file system is read-only (a CircuitPython gives it to the computer that has its drive: --drive)"
 
     def close(self):
         """Leave the board at its friendly prompt, as another program expects it."""
