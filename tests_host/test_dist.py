@@ -36,7 +36,7 @@ def firmware():
 @pytest.fixture(scope="module")
 def out(dist, firmware, tmp_path_factory):
     folder = tmp_path_factory.mktemp("dist") / "dist"
-    dist.assemble(folder, {"x64": NATIVE}, firmware, CROSS)
+    dist.assemble(folder, {"x64": NATIVE}, firmware, CROSS, {})
     return folder
 
 
