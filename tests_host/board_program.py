@@ -4,7 +4,7 @@
 
 The image, BLOCKS blocks of 4096 bytes, keeps its files from one run to the next; an IMAGE that is a folder is the file system itself.
 CHANGES is a dict of attributes that sys is to have instead of its own; "implementation" a dict of that object's; "read_only": code may not
-write files, and "tells_read_only": False that nobody says so; "uid": bytes, of the chip. A CircuitPython, or what is called so, lacks what a board with it lacks. A soft reset ends the program with exit code 7: whoever started it
+write files, and "tells_read_only": False that nobody says so; "running": code.py runs at first; "uid": bytes, of the chip. A CircuitPython, or what is called so, lacks what a board with it lacks. A soft reset ends the program with exit code 7: whoever started it
 starts it again, with "reset". tests_host/serial_board.py does, and connects it to a pty.
 """
 
@@ -70,6 +70,7 @@ CIRCUITPYTHONS_OS = "getcwd chdir listdir mkdir remove rename rmdir stat statvfs
 def change(changes, circuitpython):
     attributes = dict(changes)
     uid = attributes.pop("uid", b"")
+    attributes.pop("running", None)
     read_only = attributes.pop("read_only", False) and attributes.pop("tells_read_only", True)
     if "implementation" in attributes:
         attributes["implementation"] = Changed(sys.implementation, attributes["implementation"])
@@ -145,6 +146,14 @@ def run(source, names):
     sys.stdout.write("\x04>")
 
 
+def run_code_py():
+    """CircuitPython's own program runs, Ctrl-C stops it, and what was typed with that is lost."""
+    while sys.stdin.buffer.read(1) != b"\x01":
+        pass
+    sys.stdout.write("\r\nCode done running.\r\n\r\nPress any key to enter the REPL. Use CTRL-D to reload.\r\n")
+    sys.stdin.buffer.read(1)
+
+
 def serve(raw):
     """Until a soft reset, or until the port is gone; True for the first."""
     names = {"__name__": "__main__"}
@@ -183,4 +192,6 @@ mount(sys.argv[1], blocks, changes.get("read_only", False), circuitpython)
 change(changes, circuitpython)
 was_reset = len(sys.argv) > 4
 sys.stdout.write("raw REPL; CTRL-B to exit\r\n>" if was_reset else "MicroPython\r\n>>> ")
+if changes.get("running") and not was_reset:
+    run_code_py()
 sys.exit(7 if serve(was_reset) else 0)

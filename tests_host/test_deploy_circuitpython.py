@@ -21,7 +21,7 @@ from serial.tools import list_ports
 from serial_board import MICROPYTHON, SerialBoard
 
 import picorl
-from picorl_host import deploy, mpy
+from picorl_host import deploy, mpy, serial_port
 from picorl_host.deploy import cross, drive, kernels, library
 from picorl_host.runner import Problem
 
@@ -332,6 +332,12 @@ def test_a_board_that_may_write_takes_files_over_its_port(tmp_path, code, board)
         assert "CircuitPython loads no native modules" in said and "code.py is running again" in said
         assert report.sent[-1] == "/code.py" and deployed(code, port=serial_board.port)[0].sent == []
     assert report.board.uid == UID.hex().upper()
+
+
+def test_a_board_whose_program_runs_is_reached(tmp_path, board, monkeypatch):
+    monkeypatch.setattr(serial_port, "PATIENCE", 3)
+    with board(tmp_path / "flash", running=True) as serial_board, serial_port.Device(serial_board.port, True) as device:
+        assert device.eval("6 * 7") == 42
 
 
 def test_a_board_that_is_read_only_and_does_not_say_so(tmp_path, code, board):

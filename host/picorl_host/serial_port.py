@@ -161,8 +161,15 @@ class Device:
             raise PortError(f"lost the connection to {self.port} ({error})") from None
 
     def _enter(self, reset):
-        with self._errors(), contextlib.redirect_stdout(io.StringIO()):  # mpremote prints what it did not expect
-            self._transport.enter_raw_repl(soft_reset=reset, timeout_overall=PATIENCE)
+        told = io.StringIO()  # mpremote prints what it did not expect
+        with self._errors(), contextlib.redirect_stdout(told):
+            try:
+                self._transport.enter_raw_repl(soft_reset=reset, timeout_overall=PATIENCE)
+            except TransportError:
+                if "REPL" not in told.getvalue():
+                    raise
+                # CircuitPython, when its program has been stopped, waits for any key before there is a prompt.
+                self._transport.enter_raw_repl(soft_reset=reset, timeout_overall=PATIENCE)
 
     def soft_reset(self):
         """Give up all objects and modules; files stay."""

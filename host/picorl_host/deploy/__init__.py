@@ -125,7 +125,8 @@ def _onto(board, drive, device, programs, target, firmware_free, console):
     if drive:
         if device:
             say(console, f"its files are on {drive}")
-        drive.check_writable()
+        with _drive_told(drive):
+            drive.check_writable()
     files, place, choice = choose(board, storage, target, firmware_free, console)
     files |= {str(PurePosixPath(board.folder, name)): content for name, content in programs.items()}
     files = in_order(files)

@@ -1,7 +1,7 @@
 """Move files to where a board keeps them, a serial_port.Device or a drive.Drive, each whole or not at all.
 
-Every file goes to NAME.new, is compared, then renamed: whatever interrupts it, a file is the old one or the new one, and the next
-deployment goes on where this one stopped.
+Every file goes to NAME.new, is compared, then renamed: whatever interrupts it, a file is the old one or the new one (on a board's FAT there
+may be NAME.new alone for a moment), and the next deployment goes on where this one stopped.
 """
 
 import contextlib
