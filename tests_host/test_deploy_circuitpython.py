@@ -126,7 +126,7 @@ def test_library_and_program_arrive_on_the_drive_the_program_last(folder, code, 
     assert written[-1] == "/code.py.new" and report.imported is None
     assert "CircuitPython 9.2.1 on Raspberry Pi Pico with rp2040 (raspberry_pi_pico)" in said
     assert "no mpy-cross of CircuitPython 9" in said and "sending sources" in said
-    assert "ulab's where the firmware has ulab, otherwise plain Python" in said
+    assert "those on ulab where the firmware has it, otherwise plain Python" in said
     assert "not proven: that the board imports it" in said and "code.py starts by itself" in said
     assert imported(folder).endswith("lib/picorl/__init__.py")
 

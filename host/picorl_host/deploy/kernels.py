@@ -33,7 +33,7 @@ def choose(board):
     if not board.asked:
         return Choice(
             None,
-            f"{without}: ulab's where the firmware has ulab, otherwise {_SLOW}; with --port the board is asked which",
+            f"those on ulab where the firmware has it, otherwise {_SLOW}, because {without}; with --port the board is asked",
         )
     if board.ulab is not None:
         return Choice("ulab", f"those on ulab {board.ulab}, which the firmware holds; {without}")
