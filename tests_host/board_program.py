@@ -3,9 +3,16 @@
     micropython board_program.py IMAGE BLOCKS CHANGES [reset]
 
 The image, BLOCKS blocks of 4096 bytes, keeps its files from one run to the next; an IMAGE that is a folder is the file system itself.
-CHANGES is a dict of attributes that sys is to have instead of its own; "implementation" a dict of that object's; "read_only": code may not
-write files, and "tells_read_only": False that nobody says so; "running": code.py runs at first; "uid": bytes, of the chip. A CircuitPython, or what is called so, lacks what a board with it lacks. A soft reset ends the program with exit code 7: whoever started it
-starts it again, with "reset". tests_host/serial_board.py does, and connects it to a pty.
+CHANGES is a dict of attributes that sys is to have instead of its own, "implementation" a dict of that object's, and of
+
+    read_only           code may not write files
+    tells_read_only     False: and nobody says so
+    running             code.py runs at first
+    reboot              what a soft reset is called
+    uid                 bytes, of the chip
+
+A CircuitPython, or what is called so, lacks what a board with it lacks. A soft reset ends the program with exit code 7: whoever started
+it starts it again, with "reset". tests_host/serial_board.py does, and connects it to a pty.
 """
 
 import os
@@ -70,7 +77,8 @@ CIRCUITPYTHONS_OS = "getcwd chdir listdir mkdir remove rename rmdir stat statvfs
 def change(changes, circuitpython):
     attributes = dict(changes)
     uid = attributes.pop("uid", b"")
-    attributes.pop("running", None)
+    for name in ("running", "reboot"):
+        attributes.pop(name, None)
     read_only = attributes.pop("read_only", False) and attributes.pop("tells_read_only", True)
     if "implementation" in attributes:
         attributes["implementation"] = Changed(sys.implementation, attributes["implementation"])
@@ -176,7 +184,7 @@ def serve(raw):
             elif key == b"\x04" and raw:
                 sys.stdout.write("OK")
                 if not line:
-                    sys.stdout.write("\r\nMPY: soft reboot\r\n")
+                    sys.stdout.write("\r\n%s\r\n" % changes.get("reboot", "MPY: soft reboot"))
                     return True
                 run(line, names)
                 line = b""

@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 
 import picorl
-from picorl_host import mpy
+from picorl_host import deploy, mpy
 from picorl_host.deploy import cross
 
 ROOT = Path(__file__).parent.parent
@@ -135,6 +135,14 @@ def test_sources_from_the_bundle(bundle, circup, drive, tmp_path):
     assert selftest(MICROPYTHON, drive).endswith("lib/picorl/__init__.py")
     run("example", "picorl/train_pendulum")
     assert (drive / "train_pendulum.py").read_bytes() == (ROOT / "device/examples/train_pendulum.py").read_bytes()
+
+
+def test_what_picorl_deploy_wrote_is_recognised(bundle, circup, drive, tmp_path):
+    bundle.bundle(tmp_path / "dist", {})
+    run = circup("9.2.1")
+    run.unpack(tmp_path / "dist")
+    deploy.deploy(drive=drive)
+    assert f"picorl=={VERSION}\n" in run("freeze") and "up to date" in run("list")
 
 
 def test_an_older_copy_on_the_drive_is_recognised_and_updated(bundle, circup, drive, tmp_path):

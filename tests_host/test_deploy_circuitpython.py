@@ -340,6 +340,15 @@ def test_a_board_whose_program_runs_is_reached(tmp_path, board, monkeypatch):
         assert device.eval("6 * 7") == 42
 
 
+def test_a_board_that_speaks_german_is_reset(tmp_path, board):
+    with board(tmp_path / "flash", reboot="weicher reboot") as serial_board:
+        with serial_port.Device(serial_board.port) as device:
+            device.ask("x = 1")
+            device.soft_reset()
+            with pytest.raises(serial_port.DeviceError, match="NameError"):
+                device.eval("x")
+
+
 def test_a_board_that_is_read_only_and_does_not_say_so(tmp_path, code, board):
     (tmp_path / "inside").mkdir()
     with board(str(tmp_path / "inside"), read_only=True, tells_read_only=False) as serial_board:

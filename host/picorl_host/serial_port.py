@@ -25,6 +25,9 @@ _STUCK = 120
 # Bytes of a file that go over at a time; a board needs some five times as much heap for them.
 _CHUNK = 1024
 
+# What the raw REPL begins with.
+_RAW = b"raw REPL; CTRL-B to exit\r\n"
+
 # Prints "('/lib/x.py', 120),". Paths of the root begin with one slash.
 _LIST = """
 import os
@@ -164,12 +167,19 @@ class Device:
         told = io.StringIO()  # mpremote prints what it did not expect
         with self._errors(), contextlib.redirect_stdout(told):
             try:
-                self._transport.enter_raw_repl(soft_reset=reset, timeout_overall=PATIENCE)
+                self._transport.enter_raw_repl(soft_reset=False, timeout_overall=PATIENCE)
             except TransportError:
                 if "REPL" not in told.getvalue():
                     raise
                 # CircuitPython, when its program has been stopped, waits for any key before there is a prompt.
-                self._transport.enter_raw_repl(soft_reset=reset, timeout_overall=PATIENCE)
+                self._transport.enter_raw_repl(soft_reset=False, timeout_overall=PATIENCE)
+            if reset:
+                # mpremote would wait for "soft reboot", which CircuitPython says in many languages.
+                self._transport.read_until(1, b">", timeout_overall=PATIENCE)
+                self._transport.serial.write(b"\x04")
+                received = self._transport.read_until(1, _RAW, timeout_overall=PATIENCE)
+                if not received.endswith(_RAW):
+                    raise TransportError("no soft reset")
 
     def soft_reset(self):
         """Give up all objects and modules; files stay."""
