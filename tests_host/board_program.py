@@ -11,8 +11,8 @@ CHANGES is a dict of attributes that sys is to have instead of its own, "impleme
     reboot              what a soft reset is called
     uid                 bytes, of the chip
 
-A CircuitPython, or what is called so, lacks what a board with it lacks. A soft reset ends the program with exit code 7: whoever started
-it starts it again, with "reset". tests_host/serial_board.py does, and connects it to a pty.
+A CircuitPython, or what is called so, lacks what a board with it lacks. A soft reset ends the program with exit code 7, or 8 when
+it was typed at the friendly prompt: whoever started it starts it again, the first time with "reset". tests_host/serial_board.py does, and connects it to a pty.
 """
 
 import os
@@ -163,14 +163,14 @@ def run_code_py():
 
 
 def serve(raw):
-    """Until a soft reset, or until the port is gone; True for the first."""
+    """Until a soft reset, or until the port is gone: the exit code."""
     names = {"__name__": "__main__"}
     line = b""
     while True:
         try:
             key = sys.stdin.buffer.read(1)
             if not key:
-                return False
+                return 0
             if key == b"\x01":
                 raw, line = True, b""
                 sys.stdout.write("raw REPL; CTRL-B to exit\r\n>")
@@ -185,9 +185,11 @@ def serve(raw):
                 sys.stdout.write("OK")
                 if not line:
                     sys.stdout.write("\r\n%s\r\n" % changes.get("reboot", "MPY: soft reboot"))
-                    return True
+                    return 7
                 run(line, names)
                 line = b""
+            elif key == b"\x04" and not line:
+                return 8
             else:
                 line += key
         except KeyboardInterrupt:
@@ -202,4 +204,4 @@ was_reset = len(sys.argv) > 4
 sys.stdout.write("raw REPL; CTRL-B to exit\r\n>" if was_reset else "MicroPython\r\n>>> ")
 if changes.get("running") and not was_reset:
     run_code_py()
-sys.exit(7 if serve(was_reset) else 0)
+sys.exit(serve(was_reset))

@@ -12,7 +12,7 @@ from pathlib import Path
 
 PROGRAM = Path(__file__).with_name("board_program.py")
 MICROPYTHON = PROGRAM.parents[1] / "build/stock/micropython"
-SOFT_RESET = 7
+SOFT_RESET, RESTART = 7, 8  # exit codes of board_program.py
 
 
 class SerialBoard:
@@ -33,6 +33,7 @@ class SerialBoard:
         self.ending, self.end = os.pipe()
         self.received = 0
         self.busy = False  # a program runs: only then is Ctrl-C a signal
+        self.restarts = 0  # into its own program
         self._start()
         self.thread = threading.Thread(target=self._serve)
         self.thread.start()
@@ -57,9 +58,11 @@ class SerialBoard:
                 if said:
                     os.write(self.master, said)
                     self.busy = self.busy and not said.endswith(b">")
-                elif self.process.wait() == SOFT_RESET:
+                elif (code := self.process.wait()) in (SOFT_RESET, RESTART):
                     self._close_pipes()
-                    self._start("reset")
+                    self.busy = False
+                    self.restarts += code == RESTART
+                    self._start(*["reset"] * (code == SOFT_RESET))
                 else:
                     break
             if self.master in ready:

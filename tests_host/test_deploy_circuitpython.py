@@ -11,6 +11,7 @@ import re
 import shutil
 import subprocess
 import sys
+import time
 import types
 from pathlib import Path
 
@@ -77,6 +78,14 @@ def deployed(*programs, **options):
     return report, out.getvalue()
 
 
+def restarted(board):
+    """The board's own program runs again."""
+    end = time.monotonic() + 20
+    while not board.restarts:
+        assert time.monotonic() < end
+        time.sleep(0.01)
+
+
 def files(folder):
     return {path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()}
 
@@ -120,10 +129,12 @@ def test_library_and_program_arrive_on_the_drive_the_program_last(folder, code, 
     written = []
     put = drive.Drive.put
     monkeypatch.setattr(drive.Drive, "put", lambda self, path, *rest: written.append(path) or put(self, path, *rest))
-    report, said = deployed(code, drive=folder)
+    other = code.with_name("settings.py")
+    other.write_text("x = 1\n")
+    report, said = deployed(code, other, drive=folder)
     sources = {f"lib/{name}" for name in mpy.modules(library.LIBRARY)}
-    assert files(folder) == sources | {"boot_out.txt", "code.py"}
-    assert written[-1] == "/code.py.new" and report.imported is None
+    assert files(folder) == sources | {"boot_out.txt", "code.py", "settings.py"}
+    assert written[-2:] == ["/settings.py.new", "/code.py.new"] and report.imported is None
     assert "CircuitPython 9.2.1 on Raspberry Pi Pico with rp2040 (raspberry_pi_pico)" in said
     assert "no mpy-cross of CircuitPython 9" in said and "sending sources" in said
     assert "those on ulab where the firmware has it, otherwise plain Python" in said
@@ -298,6 +309,7 @@ def test_with_drive_and_port_the_import_is_proven(folder, code, board, monkeypat
         options = {"port": serial_board.port, "drive": folder}
         options = options if given == "both" else {given: options[given]}
         report, said = deployed(code, **options)
+        restarted(serial_board)
     assert f"its files are on {folder}" in said and "the board imports picorl" in said and "not proven" not in said
     assert report.imported[1] == "/lib/picorl/__init__.py" and (folder / "code.py").exists()
     assert "code.py is running again" in said
@@ -330,7 +342,9 @@ def test_a_board_that_may_write_takes_files_over_its_port(tmp_path, code, board)
         report, said = deployed(code, port=serial_board.port)
         assert report.imported[:2] == (picorl.__version__, "/lib/picorl/__init__.py")
         assert "CircuitPython loads no native modules" in said and "code.py is running again" in said
-        assert report.sent[-1] == "/code.py" and deployed(code, port=serial_board.port)[0].sent == []
+        assert report.sent[-1] == "/code.py"
+        restarted(serial_board)
+        assert deployed(code, port=serial_board.port)[0].sent == []
     assert report.board.uid == UID.hex().upper()
 
 
@@ -426,6 +440,7 @@ def test_a_real_circuitpython_imports_what_its_mpy_cross_made(tmp_path, code, mo
     monkeypatch.setenv(cross.VARIABLE, GIVEN_CROSS)
     with SerialBoard(tmp_path / "flash", changes={"uid": UID}, firmware=Path(GIVEN).expanduser()) as real:  # FAT
         report, said = deployed(code, port=real.port)
+        restarted(real)
         assert report.imported[1] == "/lib/picorl/__init__.mpy" and "sending sources" not in said
         assert deployed(code, port=real.port)[0].sent == []
     folder = make_drive(tmp_path / "CIRCUITPY", report.board.version)

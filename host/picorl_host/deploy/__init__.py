@@ -20,7 +20,7 @@ from . import drive as drives
 from . import kernels, library
 from .board import FROZEN, Board, describe, kilobytes, look
 from .drive import Drive
-from .transfer import STARTED, check_space, compare, in_order, send
+from .transfer import STARTED, check_space, compare, send
 
 # Bytes sent at a time: larger pieces are quicker, but a board needs five times as much heap for one.
 SMALL_CHUNK, LARGE_CHUNK, MUCH_HEAP = 1024, 4096, 100_000
@@ -129,7 +129,6 @@ def _onto(board, drive, device, programs, target, firmware_free, console):
             drive.check_writable()
     files, place, choice = choose(board, storage, target, firmware_free, console)
     files |= {str(PurePosixPath(board.folder, name)): content for name, content in programs.items()}
-    files = in_order(files)
     report = Report(board)
     with _drive_told(drive):
         package = str(PurePosixPath(place, "picorl")) if place else None

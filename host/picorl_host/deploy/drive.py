@@ -144,8 +144,7 @@ class Drive:
 
     def check_writable(self):
         """Raises Problem when the system has mounted it for reading only."""
-        flags = os.statvfs(self.folder).f_flag if hasattr(os, "statvfs") else 0
-        if flags & getattr(os, "ST_RDONLY", 1) or not os.access(self.folder, os.W_OK):
+        if not os.access(self.folder, os.W_OK):
             raise Problem(f"{self.folder}: {self.READ_ONLY}. Nothing was changed.")
 
 

@@ -18,11 +18,6 @@ from .board import kilobytes
 STARTED = ("main.py", "code.py")
 
 
-def in_order(files):
-    """The same dict, programs that start by themselves at its end."""
-    return dict(sorted(files.items(), key=lambda item: PurePosixPath(item[0]).name in STARTED))
-
-
 def compare(storage, files, package):
     """(paths to send, paths that are there already, {path: size} of what lies in the folder `package`, which may be None)."""
     old = storage.files(package) if package else {}
