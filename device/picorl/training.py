@@ -40,8 +40,8 @@ def _task(discrete, obs_size, actions):
     return "%d numbers in an observation and %d %s" % (obs_size, actions, "choices" if discrete else "actions")
 
 
-def _fits(what, agent, env):
-    """ValueError where env, single or several, is not such as agent (or a Policy) was made for. what: how messages call it."""
+def _fits(name, agent, env):
+    """ValueError where env, single or several, is not such as agent (or a Policy) was made for; name: what messages call it."""
     layout = getattr(agent, "actor_layout", None) or getattr(agent, "layout", None)
     if layout is None:  # anything that has predict() and reset()
         return
@@ -52,21 +52,21 @@ def _fits(what, agent, env):
     obs_size = len(env.obs) // getattr(env, "n_envs", 1)
     found = _task(chooses, obs_size, env.n_actions if chooses else len(env.action_low))
     if found != wanted:
-        raise ValueError("%s has %s, agent was made for %s" % (what, found, wanted))
+        raise ValueError("%s has %s, agent was made for %s" % (name, found, wanted))
 
 
-def _fits_alone(what, agent, env):
+def _single(name, agent, env):
     """As _fits, for an env to evaluate in."""
     if hasattr(env, "n_envs"):
-        raise ValueError("%s has n_envs, must be a single environment (its clone(seed) is one)" % what)
-    _fits(what, agent, env)
+        raise ValueError("%s has n_envs, must be a single environment (its clone(seed) is one)" % name)
+    _fits(name, agent, env)
 
 
 def evaluate(agent, env, episodes=10):
     """Mean return of the deterministic policy of agent (or of a Policy) over episodes of env."""
     if episodes < 1:
         raise ValueError("evaluate: episodes is %r, must be at least 1" % (episodes,))
-    _fits_alone("evaluate: env", agent, env)
+    _single("evaluate: env", agent, env)
     total = array("f", (0,))
     _score(agent, env, episodes, total, new_action(env))
     return total[0]
@@ -100,7 +100,7 @@ def train(agent, env, steps, evaluate_every=1000, evaluate_episodes=10, evaluati
             raise ValueError("train: env has no clone(): give an evaluation_env, or evaluate_episodes=0")
         evaluation_env = env.clone(_EVALUATION_SEED)
     if evaluate_episodes:
-        _fits_alone("train: evaluation_env", agent, evaluation_env)
+        _single("train: evaluation_env", agent, evaluation_env)
     loop = _train_together if hasattr(env, "n_envs") else _train
     return loop(agent, env, steps, evaluate_every, evaluate_episodes, evaluation_env, hook)
 
