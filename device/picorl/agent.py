@@ -137,6 +137,10 @@ class Agent:
             rng[1] = stream
         self.best_return[0] = NO_RETURN
 
+    def _param_spans(self, layout):
+        """The params of a network as (start, count), …: what one piece of an update steps."""
+        return memory.spans(network.n_params(layout), self.chunk * SPAN)
+
     def _set_scaling(self, env):
         for i in range(self.act_size):
             self.scaling[i] = (env.action_high[i] - env.action_low[i]) / 2
@@ -322,7 +326,4 @@ class Agent:
 
     def count_spans(self):
         """How many (start, count) tuples the agent cuts its work into."""
-        spans = len(memory.spans(self.batch_size, self.chunk))
-        for layout in (self.actor_layout, self.critic_layout):
-            spans += len(memory.spans(network.n_params(layout), self.chunk * SPAN))
-        return spans
+        return len(self._chunks) + len(self._actor_spans) + len(self._critic_spans)
