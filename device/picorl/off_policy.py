@@ -3,7 +3,7 @@
 A subclass sets act_size and calls `_size` before its buffers are declared, with `_declare_replay()` among them.
 """
 
-from .agent import LARGEST, Agent, layers_of, obs_of, real, seed_of, whole
+from .agent import LARGEST, Agent, can_count, layers_of, obs_of, real, seed_of, whole
 from .memory import STATE, WORK
 
 # Indices of replay_state that Python reads.
@@ -83,6 +83,7 @@ class OffPolicy(Agent):
         False, and counted as refused, when a value is not finite or no episode is open; the episode then goes on from next_obs.
         After a terminated or truncated one, `begin` opens the next episode.
         """
+        can_count(self.counters)
         stored = bool(
             self._kernels.replay_observe(
                 self.replay_obs,

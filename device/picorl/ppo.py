@@ -3,7 +3,7 @@
 from array import array
 
 from . import kernels, memory, network
-from .agent import LARGEST, Agent, bounds_of, layers_of, real, seed_of, whole
+from .agent import LARGEST, Agent, bounds_of, can_count, layers_of, real, seed_of, whole
 from .memory import HYPER, POLICY, STATE, WORK
 
 # Indices of cursor: rows of the rollout that are complete, whether an episode is open, observations and transitions refused.
@@ -386,6 +386,7 @@ class PPO(Agent):
         0, 1 where one terminated or 2 where it was truncated, and final_obs (n_envs, obs_size) with the last observations of those."""
         k, cursor, n = self._kernels, self.cursor, self.n_envs
         row = cursor[_ROW]
+        can_count(self.counters)
         self.counters[0] += n
         if row == self.rows:
             self._arrive(next_obs)

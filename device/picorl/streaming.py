@@ -6,7 +6,7 @@ scaled by running statistics. A subclass sets act_size, `_take_action` and `_pie
 """
 
 from . import kernels, network
-from .agent import SPAN, Agent, layers_of, obs_of, real, seed_of, whole
+from .agent import SPAN, Agent, can_count, layers_of, obs_of, real, seed_of, whole
 from .memory import HYPER, POLICY, STATE, WORK
 
 # Indices of cursor: whether a transition waits to be learned from, whether it terminated, whether traces start with it, whether an episode is
@@ -161,6 +161,7 @@ class Streaming(Agent):
         was not learned from yet. The episode then goes on from next_obs, and traces begin anew.
         After a terminated or truncated one, `begin` opens the next episode.
         """
+        can_count(self.counters)
         k, cursor, size = self._kernels, self.cursor, self.obs_size
         self.counters[0] += 1
         good = cursor[_OPEN] and k.all_finite(reward, 0, 1) and k.all_finite(next_obs, 0, size)
