@@ -1,7 +1,7 @@
 """Supervised learning with the same parts: a Regressor and a Classifier that learn on the device from batches of examples."""
 
 from . import kernels, memory, network
-from .agent import INIT, NO_RETURN, SPAN, Agent, layers_of, real, seed_of, whole
+from .agent import INIT, NO_RETURN, Agent, layers_of, real, seed_of, whole
 from .memory import HYPER, POLICY, STATE, WORK
 from .training import _learn
 
@@ -171,7 +171,7 @@ class Supervised(Agent):
         self.velocity = None
         # What is not a buffer comes before, while there is room.
         self._kernels = k = kernels.backend
-        self._spans = memory.spans(network.n_params(self.actor_layout), self.chunk * SPAN)
+        self._spans = self._param_spans(self.actor_layout)
         self._updating = False
         self._update = self._pieces()
         take(self, self.declare())
@@ -253,7 +253,7 @@ class Supervised(Agent):
         return self.batch_size
 
     def count_spans(self):
-        return len(memory.spans(network.n_params(self.actor_layout), self.chunk * SPAN))
+        return len(self._spans)
 
     # --- batches ----------------------------------------------------------------------------------------------------
 
