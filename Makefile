@@ -13,8 +13,8 @@ TORCH_TESTS = $(shell grep -l 'mark.torch' tests_host/*.py)
 
 # Emulated boards: those that `make test` runs on, and all of them.
 BOARDS = QEMU_CORTEX_M7 RPI_PICO
-ALL_BOARDS = $(BOARDS) QEMU_CORTEX_M4F QEMU_CORTEX_M0PLUS QEMU_RV32
-ALL_TARGETS = unix stock stock-natmod qemu-m7 pico qemu-m4f qemu-m0plus qemu-rv32 qemu-m7-natmod pico-natmod qemu-m7-arena
+ALL_BOARDS = $(BOARDS) QEMU_CORTEX_M7_REPR_C QEMU_CORTEX_M4F QEMU_CORTEX_M0PLUS QEMU_RV32
+ALL_TARGETS = unix stock stock-natmod qemu-m7 pico qemu-m7-repr-c qemu-m4f qemu-m0plus qemu-rv32 qemu-m7-natmod pico-natmod qemu-m7-arena
 
 .PHONY: help setup micropython natmod firmware emulate sizes dist train test test-torch test-boards soak lint format bench-learning bench-streaming bench-pendulum bench-kernels bench-growth bench-m7 bench-pico clean
 
