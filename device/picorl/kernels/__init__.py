@@ -14,6 +14,7 @@ _MODULES = (
 
 backend = None  # the active module
 name = None  # its name in _MODULES
+_best = None  # the name of the first that imported
 
 
 def _load(module):
@@ -59,11 +60,30 @@ def need(function, who):
 
 
 def info():
-    """What is active, as a dict: backend, variant, whether multiply-adds are fused, ABI."""
-    return {"backend": name, "variant": backend.variant(), "fused": backend.fused(), "abi": ABI}
+    """What is active, as a dict: backend, variant, whether multiply-adds are fused, ABI, and in "why" what kept better ones away."""
+    return {"backend": name, "variant": backend.variant(), "fused": backend.fused(), "abi": ABI, "why": _why()}
+
+
+def _why():
+    # Asked for again instead of remembered: a board has no bytes for texts that nobody reads.
+    reasons = []
+    for known, module in _MODULES:
+        if known == name:
+            break
+        if known == _best:
+            reasons.append("select() chose %s, not %s" % (name, known))
+            break
+        try:
+            _load(module)
+        except ImportError as error:
+            reasons.append("no %s (%s)" % (known, error))
+        else:
+            reasons.append("%s came after picorl was imported" % known)
+    return "; ".join(reasons) or "the first choice"
 
 
 def _first():
+    global _best
     missing = None
     for known, module in _MODULES:
         try:
@@ -74,6 +94,7 @@ def _first():
                 raise
             missing = error
             continue
+        _best = known
         return select(known)
     raise missing
 

@@ -1,0 +1,69 @@
+"""Which kernels are taken, and what info() says about those that were not."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from backends import MODULES
+
+from picorl import kernels
+
+ROOT = Path(__file__).parent.parent
+PROGRAM = """
+import sys
+
+class Missing:
+    def find_spec(self, name, path=None, target=None):
+        if name in {gone!r}:
+            raise ImportError("no module named '" + name + "'")
+
+sys.meta_path.insert(0, Missing())
+import picorl
+print(picorl.kernels.name)
+print(picorl.kernels.info()["why"])
+"""
+
+
+@pytest.fixture
+def restored():
+    before = kernels.name
+    yield
+    kernels.select(before)
+
+
+def chosen_without(*gone):
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(ROOT / "device"), str(ROOT / "host")])}
+    program = PROGRAM.format(gone=gone)
+    done = subprocess.run([sys.executable, "-c", program], env=environment, capture_output=True, text=True, check=True)
+    return done.stdout.splitlines()
+
+
+@pytest.mark.skipif(not MODULES["_picorl"], reason="no C kernels")
+def test_the_best_backend_needs_no_reason():
+    assert chosen_without() == ["_picorl", "the first choice"]
+
+
+def test_missing_backends_are_named_with_their_errors():
+    name, why = chosen_without("_picorl", "picorl_numpy", "ulab")
+    assert name == "python"
+    better = kernels.names()[: kernels.names().index("python")]
+    reasons = why.split("; ")
+    assert [reason.split()[:2] for reason in reasons] == [["no", name] for name in better]
+    assert "no _picorl (no module named '_picorl')" in reasons
+    assert all("no module named" in reason.lower() for reason in reasons)
+
+
+def test_a_choice_of_the_user_is_told(restored):
+    first = kernels.name
+    kernels.select("python")
+    assert kernels.info()["why"] == f"select() chose python, not {first}"
+    kernels.select(first)
+    assert "select()" not in kernels.info()["why"]
+
+
+def test_a_backend_that_came_later_is_told(restored, monkeypatch):
+    kernels.select("python")
+    monkeypatch.setattr(kernels, "_best", "python")
+    assert kernels.info()["why"].startswith(f"{next(n for n in MODULES if MODULES[n])} came after picorl was imported")
