@@ -27,7 +27,7 @@ def loader(package, homes):
             raise AttributeError("%s has no %s: %s" % (package, name, error))
         finally:
             if threshold is not None:
-                gc.threshold(threshold)
+                gc.threshold(threshold)  # type: ignore[attr-defined]  # it is there, or threshold were None
         found = getattr(found, name) if name in homes else found
         setattr(sys.modules[package], name, found)  # so that it is asked for once
         return found

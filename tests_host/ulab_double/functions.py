@@ -82,7 +82,7 @@ class Numpy:
         values = values.view(target)
         if count > len(values):
             raise ValueError("buffer is smaller than requested size")
-        if target == bool and values.view(numpy.uint8).max(initial=0) > 1:
+        if target.kind == "b" and values.view(numpy.uint8).max(initial=0) > 1:
             raise Undefined("bytes other than 0 and 1 as bool")
         return self._made(values[:count] if count > 0 else values)
 

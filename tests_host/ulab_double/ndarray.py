@@ -54,7 +54,7 @@ class NDArray:
     @property
     def _code(self):
         kind = self._values.dtype
-        return BOOL if kind == bool else _CODES.get(kind) or ord(kind.char)
+        return BOOL if kind.kind == "b" else _CODES.get(kind) or ord(kind.char)
 
     def __len__(self):
         return self._values.shape[0]

@@ -12,7 +12,7 @@ _MODULES = (
     ("python", "picorl.kernels.python"),
 )
 
-backend = None  # the active module
+backend = None  # the active module; never None once _first() has run
 name = None  # its name in _MODULES
 _best = None  # the name of the first that imported
 
@@ -61,7 +61,7 @@ def need(function, who):
 
 def info():
     """What is active, as a dict: backend, variant, whether multiply-adds are fused, ABI, and in "why" what kept better ones away."""
-    return {"backend": name, "variant": backend.variant(), "fused": backend.fused(), "abi": ABI, "why": _why()}
+    return {"backend": name, "variant": backend.variant(), "fused": backend.fused(), "abi": ABI, "why": _why()}  # type: ignore[union-attr]
 
 
 def _why():
@@ -96,7 +96,7 @@ def _first():
             continue
         _best = known
         return select(known)
-    raise missing
+    raise missing  # type: ignore[misc]  # an ImportError by now
 
 
 _first()

@@ -82,7 +82,7 @@ def permutation(rng, indices, count):
     checks.need("permutation", "indices", indices, count, "i")
     for i in range(count):
         indices[i] = i
-    words = None
+    words = (0, 0)
     for k in range(count - 1):
         if not k & 1:
             words = threefry.block(rng, k >> 1)
