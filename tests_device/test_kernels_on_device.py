@@ -70,7 +70,7 @@ def same_class(fused):
 
 def test_target_has_the_backend_it_should(target):
     (name, _, _, abi), _ = parse(numbers(target))
-    assert name == ("_picorl" if target.native else "python")
+    assert name == target.backend
     assert int(abi) == table().ABI
 
 
@@ -86,8 +86,11 @@ def test_native_kernels_give_the_desktops_bits(native):
 
 
 @pytest.mark.size("medium")
-def test_plain_python_kernels_agree_with_the_desktop(target):
-    _, lines = parse(target.run(program("numbers", "python")))
+@pytest.mark.parametrize("backend", ["ulab", "python"])
+def test_kernels_in_python_agree_with_the_desktop(target, backend):
+    if backend == "ulab" != target.backend:
+        pytest.skip("no ulab on this target")
+    _, lines = parse(target.run(program("numbers", backend)))
     _, wanted = on_desktop("numbers", DESKTOP)
     assert len(lines) == len(wanted)
     for got, right in zip(lines, wanted, strict=True):
@@ -107,12 +110,12 @@ def test_plain_python_kernels_agree_with_the_desktop(target):
 
 
 @pytest.mark.size("medium")
-@pytest.mark.parametrize("backend", ["_picorl", "python"])
+@pytest.mark.parametrize("backend", ["_picorl", "ulab", "python"])
 def test_bad_arguments_are_refused_in_the_desktops_words(target, backend):
-    if backend == "_picorl" and not target.native:
-        pytest.skip("no native kernels on this target")
+    if backend not in (target.backend, "python"):
+        pytest.skip("no such kernels on this target")
     _, lines = parse(target.run(program("errors", backend)))
-    _, wanted = on_desktop("errors", backend)
+    _, wanted = on_desktop("errors", "python" if backend == "ulab" else backend)
     assert [line for line in lines if line.startswith("untouched") and not line.endswith("True")] == []
     assert lines == wanted
     sayings = [line.split(maxsplit=3) for line in lines if line.startswith("error")]

@@ -27,7 +27,7 @@ INTERPRETERS = {
     "MicroPython rp2": ("micropython", "rp2", "rp2", ("board",)),
     "MicroPython unix": ("micropython", "unix", "unix", ("board", "machine")),
 }
-GUARDS = {"import-not-found": {"ImportError"}, "attr-defined": {"AttributeError"}}
+GUARDS = {"import-not-found": {"ImportError"}, "attr-defined": {"AttributeError"}, "operator": {"TypeError"}}
 ERROR = re.compile(r"(?P<path>[^:]+):(?P<line>\d+): error: .*\[(?P<code>[\w-]+)\]$")
 
 

@@ -8,12 +8,13 @@ Types, shapes, views, errors and the order of sums are those of ulab 6.5; transc
 What Python cannot tell apart here: `2 < a` is a TypeError under MicroPython, and `a > 2` in CPython's eyes.
 """
 
+import builtins
 import contextlib
 import sys
 import types
 
 from .functions import Numpy
-from .ndarray import Undefined
+from .ndarray import NDArray, Undefined, contents
 
 WIDTHS = {"float32": 4, "float64": 8}  # of ulab's float: boards have the first, the unix port the second
 
@@ -40,3 +41,8 @@ def installed(ulab):
                 del sys.modules[name]
             else:
                 sys.modules[name] = module
+
+
+def memoryview(x):
+    """The builtin, for code under test: before Python 3.12 it does not take a Python class that has a buffer."""
+    return contents(x) if isinstance(x, NDArray) else builtins.memoryview(x)

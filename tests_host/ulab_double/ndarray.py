@@ -56,6 +56,9 @@ class NDArray:
         kind = self._values.dtype
         return BOOL if kind.kind == "b" else _CODES.get(kind) or ord(kind.char)
 
+    def __buffer__(self, flags, /):  # asked for from Python 3.12 on
+        return contents(self)
+
     def __len__(self):
         return self._values.shape[0]
 
@@ -417,13 +420,14 @@ def in_place(left, right, sign):
         raise ValueError("operands could not be broadcast together")
     if a.dtype.kind != "f" and (b.dtype.kind == "f" or sign in ("/", "**")):
         raise TypeError("cannot cast output with casting rule")
-    if a.dtype == bool:
-        raise Undefined("arithmetic inside a bool array")
     overlaps(a, b)
     with numpy.errstate(all="ignore"):
         b = b.reshape(rows)
         wide = a.dtype if a.dtype.kind == "f" else numpy.int32
-        a[...] = _OPERATIONS[sign](a.astype(wide), b.astype(wide)).astype(a.dtype)
+        result = _OPERATIONS[sign](a.astype(wide), b.astype(wide))
+        if a.dtype == bool and not numpy.isin(result, (0, 1)).all():
+            raise Undefined("other values than 0 and 1 in a bool array")
+        a[...] = result.astype(a.dtype)
     return left
 
 
@@ -447,6 +451,14 @@ def compared(left, right, function):
     if a.dtype.kind != b.dtype.kind and "f" in (a.dtype.kind, b.dtype.kind):
         a, b = a.astype(cls._float), b.astype(cls._float)
     return cls._new(function(a, b))
+
+
+def contents(array):
+    """memoryview(array): all elements in a row. TypeError for a view with gaps."""
+    values = used(array)
+    if not _dense(values) or not values.flags.c_contiguous:
+        raise TypeError("object with buffer protocol required")
+    return memoryview(_numbers(values).reshape(-1))
 
 
 def _dense(values):

@@ -1,6 +1,7 @@
 """Picks the kernels: the first backend that imports wins, `select` overrides.
 
-`_picorl` is C (in the firmware, a native .mpy, or a CPython extension), `picorl_numpy` is NumPy, `python` needs nothing.
+`_picorl` is C (in the firmware, a native .mpy, or a CPython extension), `ulab` is ulab.numpy, where the firmware has
+it, `picorl_numpy` is NumPy, `python` needs nothing.
 Agents and environments take the backend that is active when they are made.
 """
 
@@ -8,6 +9,7 @@ ABI = 4  # of the kernel contract, native_modules/kernels.py
 
 _MODULES = (
     ("_picorl", "_picorl"),
+    ("ulab", "picorl.kernels.ulab"),
     ("picorl_numpy", "picorl_numpy"),
     ("python", "picorl.kernels.python"),
 )
@@ -48,6 +50,11 @@ def select(wanted, variant=None):
             name = known
             return found
     raise ValueError("select: no kernels named %r, must be one of %s" % (wanted, ", ".join(names())))
+
+
+def private():
+    """The active backend for one owner of buffers: what it keeps about them, as ulab's views, goes when the owner goes."""
+    return backend.Kernels() if hasattr(backend, "Kernels") else backend
 
 
 def need(function, who):
