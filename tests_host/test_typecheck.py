@@ -60,15 +60,15 @@ print(sys.implementation.name, np.dot(view, view), view > 1.0)
 @pytest.fixture(scope="module")
 def found(tmp_path_factory):
     """All faults at once in a copy of device/: [(file, code, interpreter), …]."""
-    device = tmp_path_factory.mktemp("faults") / "device"
+    folder = tmp_path_factory.mktemp("faults")
+    device = folder / "device"
     shutil.copytree(ROOT / "device", device)
     for i, (fault, _, _) in enumerate(FAULTS):
         (device / f"picorl/fault_{i}.py").write_text(fault + "\n")
     (device / "picorl/guarded.py").write_text(GUARDED)
-    typecheck.prepare()
     errors = []
     for interpreter in EVERYWHERE:
-        for line in typecheck.check(interpreter, device):
+        for line in typecheck.check(interpreter, device, folder):
             path, _, text = line.partition(":")
             errors.append((Path(path).stem, text.rsplit("[", 1)[1].rstrip("]"), interpreter))
     return errors

@@ -11,19 +11,20 @@ import re
 import shutil
 import subprocess
 import sys
+import tempfile
+import zlib
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parent.parent
 BUILD = ROOT / "build/typecheck"  # where the Makefile installs mypy and the stubs
 ULAB = HERE.parent / "ulab_double/additions.pyi"
-EXAMPLES = "device/examples"
 
 # interpreter: (our stubs, official ones, those of the standard library, modules whose users it does not run).
 # circuitpython-stubs leave out what CPython has too, and micropython-stdlib-stubs have more than an interpreter: ours, in stubs/,
 # stand before both. The rest of the language is MicroPython's for CircuitPython as well.
 INTERPRETERS = {
-    "CircuitPython": ("circuitpython", "circuitpython-modules", "rp2", ("machine",)),
+    "CircuitPython": ("circuitpython", "circuitpython", "rp2", ("machine",)),
     "MicroPython rp2": ("micropython", "rp2", "rp2", ("board",)),
     "MicroPython unix": ("micropython", "unix", "unix", ("board", "machine")),
 }
@@ -45,21 +46,31 @@ def complete_ulab(text):
 
 
 def prepare():
-    """Lay the stubs out as mypy's path wants them: packages without the `-stubs` of an installation."""
-    modules = BUILD / "circuitpython-modules"
-    for folder in (modules, BUILD / "ulab-only", BUILD / "typeshed"):
-        shutil.rmtree(folder, ignore_errors=True)
+    """Lay the stubs out as mypy's path wants them, packages without the `-stubs` of an installation; the folder. Once for all processes."""
+    inputs = [Path(__file__), ULAB, *sorted((HERE / "stubs/both").glob("*.pyi"))]
+    layout = BUILD / f"layout-{zlib.crc32(b''.join(path.read_bytes() for path in inputs)):08x}"
+    if layout.exists():
+        return layout
+    new = Path(tempfile.mkdtemp(dir=BUILD))
+    modules = new / "circuitpython"
     for source in (BUILD / "circuitpython").glob("*-stubs"):
         shutil.copytree(source, modules / source.name.removesuffix("-stubs"))
     stub = modules / "ulab/numpy/__init__.pyi"
     stub.write_text(complete_ulab(stub.read_text()))
-    shutil.copytree(modules / "ulab", BUILD / "ulab-only/ulab")
-    for library in ("rp2", "unix"):
+    for name in ("rp2", "unix"):
+        shutil.copytree(BUILD / name, new / name, ignore=shutil.ignore_patterns("stdlib", "stubs", "*.dist-info"))
+        shutil.copytree(modules / "ulab", new / name / "ulab")
+        library = new / "typeshed" / name
         for part in ("stdlib", "stubs"):
-            shutil.copytree(BUILD / library / part, BUILD / "typeshed" / library / part)
+            shutil.copytree(BUILD / name / part, library / part)
         for stub in (HERE / "stubs/both").glob("*.pyi"):  # mypy has no other place for a sys of one's own
-            shutil.rmtree(BUILD / "typeshed" / library / "stdlib" / stub.stem, ignore_errors=True)
-            shutil.copy(stub, BUILD / "typeshed" / library / "stdlib")
+            shutil.rmtree(library / "stdlib" / stub.stem, ignore_errors=True)
+            shutil.copy(stub, library / "stdlib")
+    try:
+        new.rename(layout)
+    except OSError:  # another process was faster
+        shutil.rmtree(new)
+    return layout
 
 
 def sources(device, others):
@@ -93,18 +104,19 @@ def guarded(path, line, code):
     return False
 
 
-def check(interpreter, device):
+def check(interpreter, device, cache=BUILD / "cache"):
     """What mypy finds in device/ for one interpreter, as lines."""
     ours, official, library, others = INTERPRETERS[interpreter]
-    path = [HERE / "stubs" / ours, BUILD / official, BUILD / "ulab-only", device]
-    cache = BUILD / "cache" / interpreter.replace(" ", "-")
+    layout = prepare()
+    path = [HERE / "stubs" / ours, layout / official, device]
+    cache = Path(cache) / interpreter.replace(" ", "-")
     mypy = [BUILD / "venv/bin/python", "-m", "mypy", "--config-file", HERE / "mypy.ini", "--cache-dir", cache]
     files = sources(device, others)
     done = subprocess.run(
         [
             *mypy,
             "--custom-typeshed-dir",
-            BUILD / "typeshed" / library,
+            layout / "typeshed" / library,
             "--no-error-summary",
             "--hide-error-context",
             *files,
@@ -128,7 +140,6 @@ def check(interpreter, device):
 
 
 def main(device=ROOT / "device"):
-    prepare()
     failed = False
     for interpreter in INTERPRETERS:
         for error in check(interpreter, Path(device)):

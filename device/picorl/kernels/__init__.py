@@ -14,7 +14,7 @@ _MODULES = (
     ("python", "picorl.kernels.python"),
 )
 
-backend = None  # the active module; never None once _first() has run
+backend = None  # the active module
 name = None  # its name in _MODULES
 _best = None  # the name of the first that imported
 
@@ -68,7 +68,7 @@ def need(function, who):
 
 def info():
     """What is active, as a dict: backend, variant, whether multiply-adds are fused, ABI, and in "why" what kept better ones away."""
-    return {"backend": name, "variant": backend.variant(), "fused": backend.fused(), "abi": ABI, "why": _why()}  # type: ignore[union-attr]
+    return {"backend": name, "variant": backend.variant(), "fused": backend.fused(), "abi": ABI, "why": _why()}
 
 
 def _why():

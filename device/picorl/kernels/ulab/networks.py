@@ -4,7 +4,7 @@ from ulab import numpy as np
 
 from ..python import arithmetic, checks
 from ..python.networks import rare
-from .views import BLOCK, FLOAT32, flat, matrix, put, save, set_weights
+from .views import BLOCK, FLOAT32, matrix, put, save, set_weights
 
 ZERO = np.zeros(1)
 ONE = np.ones(1)
