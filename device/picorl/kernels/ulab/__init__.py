@@ -36,12 +36,12 @@ class Kernels(Views):
     """All kernels, for one owner. They are imported when they are first used."""
 
     def __getattr__(self, name):
-        if name[0] == "_":
-            raise AttributeError(name)
         if name in _HOMES:
             found = getattr(lazy.submodule(__name__, _HOMES[name]), name)
-        else:
+        elif name in python.HOMES:
             found = staticmethod(getattr(python, name))
+        else:
+            raise AttributeError(name)
         setattr(Kernels, name, found)  # a function of this package becomes a method
         return getattr(self, name)
 
@@ -50,8 +50,6 @@ _passing = Kernels(False)
 
 
 def __getattr__(name):
-    if name[0] == "_":
-        raise AttributeError(name)
     return getattr(_passing, name)
 
 
