@@ -108,7 +108,7 @@ $(TYPECHECK)/.installed: $(wildcard tests_host/typecheck/*.txt)
 	@$(PYTHON) boards/debian.py python3-venv
 	@rm -rf $(TYPECHECK) && $(PYTHON) -m venv $(TYPECHECK)/venv
 	@$(TYPECHECK)/venv/bin/pip install -qq --disable-pip-version-check -r tests_host/typecheck/mypy.txt
-	@for stubs in circuitpython rp2 unix; do \
+	@for stubs in circuitpython9 circuitpython10 rp2 unix; do \
 	    $(TYPECHECK)/venv/bin/pip install -qq --disable-pip-version-check --no-deps --target $(TYPECHECK)/$$stubs \
 	        -r tests_host/typecheck/$$stubs.txt || exit 1; done
 	@touch $@

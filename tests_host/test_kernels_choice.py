@@ -17,7 +17,7 @@ import sys
 class Missing:
     def find_spec(self, name, path=None, target=None):
         if name in {gone!r}:
-            raise ImportError("no module named '" + name + "'")
+            raise {error}
 
 sys.meta_path.insert(0, Missing())
 import picorl
@@ -33,11 +33,14 @@ def restored():
     kernels.select(before)
 
 
-def chosen_without(*gone):
+ABSENT = """ImportError("no module named '" + name + "'")"""
+
+
+def chosen_without(*gone, error=ABSENT):
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(ROOT / "device"), str(ROOT / "host")])}
-    program = PROGRAM.format(gone=gone)
-    done = subprocess.run([sys.executable, "-c", program], env=environment, capture_output=True, text=True, check=True)
-    return done.stdout.splitlines()
+    program = PROGRAM.format(gone=gone, error=error)
+    done = subprocess.run([sys.executable, "-c", program], env=environment, capture_output=True, text=True)
+    return (done.stdout if done.returncode == 0 else done.stderr).splitlines()
 
 
 @pytest.mark.skipif(not MODULES["_picorl"], reason="no C kernels")
@@ -67,3 +70,8 @@ def test_a_backend_that_came_later_is_told(restored, monkeypatch):
     kernels.select("python")
     monkeypatch.setattr(kernels, "_best", "python")
     assert kernels.info()["why"].startswith(f"{next(n for n in MODULES if MODULES[n])} came after picorl was imported")
+
+
+def test_a_native_module_of_another_board_is_no_reason_for_slower_kernels():
+    *_, last = chosen_without("_picorl", error="ValueError('incompatible .mpy arch')")
+    assert last.endswith("picorl has no kernels: _picorl.mpy is not for this interpreter: incompatible .mpy arch")

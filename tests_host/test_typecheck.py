@@ -14,7 +14,7 @@ pytestmark = pytest.mark.skipif(
     not (ROOT / "build/typecheck/.installed").exists(), reason="no stubs: make typecheck installs them"
 )
 EVERYWHERE = tuple(typecheck.INTERPRETERS)
-CIRCUITPYTHON, MICROPYTHON = EVERYWHERE[:1], EVERYWHERE[1:]
+CIRCUITPYTHON, MICROPYTHON = EVERYWHERE[:2], EVERYWHERE[2:]
 FAULTS = [
     ("import time\n\ntime.ticks_ms()", "attr-defined", CIRCUITPYTHON),
     ("import time\n\ntime.monotonic_ns()", "attr-defined", MICROPYTHON),
@@ -25,6 +25,11 @@ FAULTS = [
     ("import threading", "import-not-found", EVERYWHERE),
     ("import machine", "import-not-found", CIRCUITPYTHON),
     ("import supervisor", "import-not-found", MICROPYTHON),
+    (
+        "try:\n    import supervisor\nexcept ImportError:\n    pass\nsupervisor.get_setting('A')",
+        "attr-defined",
+        CIRCUITPYTHON[:1],
+    ),
     ("from ulab import numpy as np\n\nnp.outer(np.zeros(2), np.zeros(2))", "attr-defined", EVERYWHERE),
     ("from ulab import numpy as np\n\nnp.sum(np.zeros(2), out=np.zeros(2))", "call-arg", EVERYWHERE),
     ("from ulab import numpy as np\n\nnp.zeros(2) @ np.zeros(2)", "operator", EVERYWHERE),

@@ -13,7 +13,7 @@ import ulab_programs
 from ulab_double import WIDTHS, Undefined, installed, make
 
 HERE = Path(__file__).resolve().parent
-STUBS = HERE.parent / "build/typecheck/circuitpython/ulab-stubs/numpy/__init__.pyi"
+STUBS = HERE.parent / "build/typecheck/circuitpython10/ulab-stubs/numpy/__init__.pyi"
 ADDITIONS = HERE / "ulab_double/additions.pyi"
 OUTCOMES = HERE / "ulab_outcomes"  # of real ulab: a line of program, a line of outcome
 TAKES_OUT = set(ulab_programs.ROUGH + ulab_programs.EXACT) - {"arctan2"}

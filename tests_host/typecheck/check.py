@@ -24,7 +24,8 @@ ULAB = HERE.parent / "ulab_double/additions.pyi"
 # circuitpython-stubs leave out what CPython has too, and micropython-stdlib-stubs have more than an interpreter: ours, in stubs/,
 # stand before both. The rest of the language is MicroPython's for CircuitPython as well.
 INTERPRETERS = {
-    "CircuitPython": ("circuitpython", "circuitpython", "rp2", ("machine",)),
+    "CircuitPython 9": ("circuitpython", "circuitpython9", "rp2", ("machine",)),
+    "CircuitPython 10": ("circuitpython", "circuitpython10", "rp2", ("machine",)),
     "MicroPython rp2": ("micropython", "rp2", "rp2", ("board",)),
     "MicroPython unix": ("micropython", "unix", "unix", ("board", "machine")),
 }
@@ -52,11 +53,12 @@ def prepare():
     if layout.exists():
         return layout
     new = Path(tempfile.mkdtemp(dir=BUILD))
-    modules = new / "circuitpython"
-    for source in (BUILD / "circuitpython").glob("*-stubs"):
-        shutil.copytree(source, modules / source.name.removesuffix("-stubs"))
-    stub = modules / "ulab/numpy/__init__.pyi"
-    stub.write_text(complete_ulab(stub.read_text()))
+    for name in ("circuitpython9", "circuitpython10"):
+        modules = new / name
+        for source in (BUILD / name).glob("*-stubs"):
+            shutil.copytree(source, modules / source.name.removesuffix("-stubs"))
+        stub = modules / "ulab/numpy/__init__.pyi"
+        stub.write_text(complete_ulab(stub.read_text()))
     for name in ("rp2", "unix"):
         shutil.copytree(BUILD / name, new / name, ignore=shutil.ignore_patterns("stdlib", "stubs", "*.dist-info"))
         shutil.copytree(modules / "ulab", new / name / "ulab")

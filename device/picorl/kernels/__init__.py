@@ -21,7 +21,10 @@ _best = None  # the name of the first that imported
 
 def _load(module):
     # A fromlist makes __import__ return the submodule itself, not the package.
-    found = __import__(module, None, None, ("ABI",))
+    try:
+        found = __import__(module, None, None, ("ABI",))
+    except ValueError as error:  # says of no file that it is a wrong one
+        raise ImportError("%s.mpy is not for this interpreter: %s" % (module, error))
     if found.ABI != ABI:
         raise ImportError(
             "%s has kernel ABI %s, this picorl needs %s: update the older of the two"
@@ -96,8 +99,8 @@ def _first():
         try:
             _load(module)
         except ImportError as error:
-            # An ABI mismatch must not fall through to kernels a hundred times slower; only absence may.
-            if "ABI" in str(error):
+            # A wrong file must not fall through to kernels a hundred times slower; only absence may.
+            if "ABI" in str(error) or ".mpy" in str(error):
                 raise
             missing = error
             continue
