@@ -5,6 +5,8 @@ it, `picorl_numpy` is NumPy, `python` needs nothing.
 Agents and environments take the backend that is active when they are made.
 """
 
+import sys
+
 ABI = 4  # of the kernel contract, native_modules/kernels.py
 
 _MODULES = (
@@ -77,6 +79,7 @@ def info():
 def _why():
     # Asked for again instead of remembered: a board has no bytes for texts that nobody reads.
     reasons = []
+    nobody_expects = "ulab" if sys.implementation.name == "cpython" else "picorl_numpy"
     for known, module in _MODULES:
         if known == name:
             break
@@ -86,7 +89,8 @@ def _why():
         try:
             _load(module)
         except ImportError as error:
-            reasons.append("no %s (%s)" % (known, error))
+            if known != nobody_expects:
+                reasons.append("no %s (%s)" % (known, error))
         else:
             reasons.append("%s came after picorl was imported" % known)
     return "; ".join(reasons) or "the first choice"
