@@ -22,7 +22,7 @@ def fresh(np):
         "b": f > 0.5, "c": np.array([1, 0, 2], dtype=np.bool), "mb": m > 0.0,
         "u8": np.array([1, 200, 7], dtype=np.uint8), "i8": np.array([-3, 100, 7], dtype=np.int8),
         "u16": np.array([1, 60000, 9], dtype=np.uint16), "i16": np.array([-300, 5, 9], dtype=np.int16),
-        "w": array("f", [1.0, -2.0, 0.5, 8.0]), "bytes8": bytes(range(8)), "r": None,
+        "memoryview": memoryview, "w": array("f", [1.0, -2.0, 0.5, 8.0]), "bytes8": bytes(range(8)), "r": None,
     }
 
 def words(code, values):
@@ -38,6 +38,8 @@ def say(value, np):
         return "ndarray %s %s" % (value.shape, words(chr(value.dtype), numbers))
     if isinstance(value, float):
         return "float " + words(chr(np.float), [value])
+    if isinstance(value, array):
+        return "array " + words("f", value)
     if isinstance(value, (tuple, list)):
         return type(value).__name__ + " " + " | ".join([say(part, np) for part in value])
     return "%s %r" % (type(value).__name__, value)
@@ -151,6 +153,15 @@ def program(r):
             f"r = np.arange({r.choice(['5.0', '1.0, 4.0', '0.0, 1.0, 0.25', '3, 0, -1', '3'])}{r.choice(['', ', dtype=np.uint8', ', dtype=np.float'])})"
         ),
         lambda: f"r = np.arctan2({value()}, {value()})",
+        lambda: f"r = {r.choice(['max', 'min', 'tuple', 'list', 'bytes', 'all', 'any'])}({array()})",
+        lambda: f"r = array('f', {array()})",
+        lambda: f"r = list(memoryview({array()}))",
+        lambda: (
+            f"memoryview(w)[1:3] = memoryview({r.choice(['f[1:3]', 'm[0, :2]', 'm[:, 1]', 'np.zeros(2)', 'b[:2]', 'f[:3]', 'f[::2]'])})"
+        ),
+        lambda: f"r = {r.choice(SCALARS)} in {array()}",
+        lambda: f"r = [np.sum(v * v) for v in {r.choice(['m', 'n', 'm.T'])}]",
+        lambda: f"a, b = {r.choice(['m', 'n', 'col', 'f[:2]', 'g'])}; r = a",
         lambda: (
             f"r = {r.choice(['np.outer(f, g)', 'g @ g', 'np.matmul(m, n)', 'f % 2', 'np.sum(f, out=g)', 'np.dot(m, n, out=g)', 'np.exp(f, g)', 'f.outer(g)', 'np.sum(array=f)', 'np.zeros(shape=2)', 'f.sum()', 'f.mean()', 'np.stack((f, f))', 'np.abs(f)', 'np.float32', 'f.astype(np.float)', 'f[0, 0]', 'np.array([[[1]]])', 'np.einsum', 'np.power(f, 2)', 'del f[0]'])}"
         ),
@@ -191,14 +202,14 @@ if __name__ == "__main__":
     import sys
     from pathlib import Path
 
-    from ulab_double import WIDTHS, make
+    from ulab_double import WIDTHS, make, memoryview
 
     # Writes ulab_outcomes/: what an interpreter with ulab makes of some programs.
     interpreter = Path(sys.argv[1]).resolve()
     folder = Path(__file__).resolve().parent / "ulab_outcomes"
     size = subprocess.check_output([interpreter, "-c", "from ulab import numpy as np; print(np.zeros(1).itemsize)"])
     width = {size: width for width, size in WIDTHS.items()}[int(size)]
-    names = {}
+    names = {"memoryview": memoryview}
     exec(HARNESS, names)
     lines = [line for line in programs(500, width) if names["outcome"](line, make(width).numpy) != "Undefined"]
     (folder / "programs.txt").write_text("".join(line + "\n" for line in lines))

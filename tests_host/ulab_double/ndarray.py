@@ -59,6 +59,14 @@ class NDArray:
     def __buffer__(self, flags, /):  # asked for from Python 3.12 on
         return contents(self)
 
+    def __bytes__(self):
+        if not _dense(self._values):
+            raise Undefined("bytes of a view with gaps")
+        return contents(self).tobytes()
+
+    def __contains__(self, value):
+        raise Undefined("`in`: it compares Python's floats, which are 32 bits on boards and 64 here")
+
     def __len__(self):
         return self._values.shape[0]
 
@@ -122,7 +130,9 @@ class NDArray:
             count = _chosen(self, index).size
             if value.ndim != 1 or value.size not in (1, count):
                 raise Undefined(f"{value.size} values for {count} chosen elements")
-            where, value = index._values, value
+            if numpy.shares_memory(value, self._values):
+                raise Undefined("source and target overlap: the result depends on the order of the loop")
+            where = index._values
         else:
             where = _index(self._values, index)
         target = self._values[where]
