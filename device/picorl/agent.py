@@ -139,7 +139,7 @@ class Agent:
 
     def _take(self, take, seed):
         """Make all buffers. What is not a buffer comes before, while there is room: the spans already, the generator here."""
-        self._kernels = kernels.backend
+        self._kernels = kernels.private()
         self._updating = False
         self._update = self._pieces()
         take(self, self.declare())

@@ -49,7 +49,7 @@ class Batches:
     """
 
     def __init__(self, inputs, targets, n_inputs, batch_size=32, shuffle=True, seed=0):
-        self._kernels = k = kernels.backend
+        self._kernels = k = kernels.private()
         self.n_inputs = whole("n_inputs", n_inputs, 1)
         self.rows = _items(inputs) // n_inputs
         self.width = _items(targets) // max(1, self.rows)
@@ -170,7 +170,7 @@ class Supervised(Agent):
         self.critic_layout = self.actor_layout
         self.velocity = None
         # What is not a buffer comes before, while there is room.
-        self._kernels = k = kernels.backend
+        self._kernels = k = kernels.private()
         self._spans = self._param_spans(self.actor_layout)
         self._updating = False
         self._update = self._pieces()
