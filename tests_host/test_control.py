@@ -7,6 +7,7 @@ from array import array
 from pathlib import Path
 
 import pytest
+from device_clock import Clock
 
 import picorl
 from picorl import control
@@ -17,25 +18,6 @@ EXAMPLES = Path(__file__).resolve().parents[1] / "device/examples"
 SMALL = dict(hidden=(8,), batch_size=4, replay_capacity=200, warmup_steps=4, seed=0)
 RATE = 100
 PERIOD = 10_000
-
-
-class Clock:
-    """Time that passes when it is slept, and when a test lets it."""
-
-    def __init__(self):
-        self.now = 0
-
-    def ticks_us(self):
-        return self.now
-
-    def ticks_add(self, ticks, delta):
-        return ticks + delta
-
-    def ticks_diff(self, end, start):
-        return end - start
-
-    def sleep_us(self, us):
-        self.now += us
 
 
 class Robot:
