@@ -92,27 +92,34 @@ def trained(steps):
     return agent, env
 
 
-disk = Disk()
-vfs.VfsFat.mkfs(disk)
-mount(disk, False)
-agent, env = trained(12)
-agent.save("/disk/old.safetensors", full=True, env=env)
-print("saved", agent.save_or_send("/disk/there"))
-vfs.umount("/disk")
-mount(disk, True)
+def everything():
+    disk = Disk()
+    vfs.VfsFat.mkfs(disk)
+    mount(disk, False)
+    agent, env = trained(12)
+    agent.save("/disk/old.safetensors", full=True, env=env)
+    print("saved", agent.save_or_send("/disk/there"))
+    vfs.umount("/disk")
+    mount(disk, True)
 
-agent, env = trained(15)
-complaint(agent.save, "/disk/old.safetensors")
-complaint(agent.save, "/disk/there.not")
-print("sent", agent.save_or_send("/disk/run.safetensors", full=True, env=env), agent.crc())
-agent.send("policy.safetensors")
-agent.load("/disk/old.safetensors", env=env)
-print("old", agent.crc(), agent.steps)
+    agent, env = trained(15)
+    complaint(agent.save, "/disk/old.safetensors")
+    complaint(agent.save, "/disk/there.not")
+    print("sent", agent.save_or_send("/disk/run.safetensors", full=True, env=env), agent.crc())
+    agent.send("policy.safetensors")
+    agent.load("/disk/old.safetensors", env=env)
+    print("old", agent.crc(), agent.steps)
 
-robot = Robot()
-agent = picorl.SAC(robot, **OPTIONS)
-loop = picorl.ControlLoop(agent, robot, 50, path="/disk/robot.safetensors", save_every=0.5, clock=Clock(100))
-print("resumed", loop.resume())
-for record in loop.run(60):
-    picorl.report("episode", last=robot.log[-1], crc=agent.crc(), **record)
-print("robot", loop.counts[control.SAVES], loop.counts[control.FAILED_SAVES], loop.counts[control.SENT])
+    robot = Robot()
+    agent = picorl.SAC(robot, **OPTIONS)
+    loop = picorl.ControlLoop(agent, robot, 50, path="/disk/robot.safetensors", save_every=0.5, clock=Clock(100))
+    print("resumed", loop.resume())
+    for record in loop.run(60):
+        picorl.report("episode", last=robot.log[-1], crc=agent.crc(), **record)
+    print("robot", loop.counts[control.SAVES], loop.counts[control.FAILED_SAVES], loop.counts[control.SENT])
+
+
+if hasattr(vfs, "VfsFat"):
+    everything()
+else:
+    print("absent")

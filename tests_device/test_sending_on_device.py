@@ -17,6 +17,8 @@ OPTIONS = dict(hidden=(8, 8), batch_size=4, replay_capacity=40, warmup_steps=4, 
 @pytest.mark.size("medium")
 def test_checkpoints_go_over_the_wire_where_the_drive_is_read_only(target, tmp_path):
     out = target.run(f"CASE = {dict(options=OPTIONS)!r}\n{SCRIPT}")
+    if out == "absent\n":
+        pytest.skip("no VfsFat on this target")
     records, said, text = [], [], []
     receiver = receiving.Receiver(tmp_path, said.append)
     lines = board_run.Lines(lambda record, line: receiver.take(record) or records.append(record), text.append)
