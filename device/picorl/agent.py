@@ -279,11 +279,45 @@ class Agent:
         """Write a checkpoint: the policy, or with full=True all that training needs to go on to the same bits.
 
         env (with buffers()) is stored in a full one too. An update that `work` began is finished first. The file at path is replaced
-        only after the new one was written and read back. OSError when there is no room, ValueError when a value is not finite.
+        only after the new one was written and read back. OSError when there is no room or the drive is read-only, ValueError when a
+        value is not finite.
         """
+        self._finish()
+        checkpoint.save(path, self, full, env)
+
+    def send(self, name, full=False, env=None):
+        """Print the same checkpoint, in pieces: `picorl run` and `picorl listen` on the computer write it to a file of this name there.
+
+        Allocates some KB, however large the checkpoint is. ValueError when a value is not finite or name is none of a file, OSError when
+        nothing is connected that could receive it.
+        """
+        from . import sending
+
+        self._finish()
+        sending.send(name, self, full, env)
+
+    def save_or_send(self, path, full=False, env=None):
+        """save, or send where the drive is read-only, as CircuitPython's is while a computer may write it; True when saved.
+
+        Raises what these raise. To go on from a checkpoint that was sent, copy its file to the drive: load only reads.
+        """
+        try:
+            self.save(path, full=full, env=env)
+            return True
+        except OSError as error:
+            if error.args[0] != checkpoint.READ_ONLY:
+                raise
+            trouble = error
+        try:
+            self.send(path, full=full, env=env)
+        except OSError as error:
+            raise OSError(checkpoint.READ_ONLY, "%s; %s" % (trouble.args[1], error.args[1]))
+        return False
+
+    def _finish(self):
+        """Complete an update that is under way."""
         while self._updating:
             self.work()
-        checkpoint.save(path, self, full, env)
 
     def load(self, path, env=None):
         """Read a checkpoint of `save`; True for a full one.
