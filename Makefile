@@ -63,7 +63,7 @@ sizes: setup ## what picorl costs in the firmware of every emulated board: flash
 	@$(VENV)/bin/python boards/firmware.py --quiet $(or $(BOARD),$(ALL_BOARDS))
 	@$(VENV)/bin/python boards/sizes.py $(BOARD)
 
-dist: setup ## what makers download: firmware, and .mpy files for mpremote's mip (build/dist/)
+dist: setup ## what makers download: firmware, .mpy files for mpremote's mip, a bundle for circup (build/dist/)
 	@$(VENV)/bin/python boards/dist.py
 
 train: setup micropython ## train SAC on Pendulum under MicroPython, or on BOARD=QEMU_CORTEX_M7, and CPython (TRAIN_ARGS=...)
