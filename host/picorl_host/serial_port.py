@@ -111,6 +111,32 @@ def _why_not(port, error):
     return f"cannot open {port}: {text}"
 
 
+def listen(port, on_output, restart=False, baudrate=115200):
+    """Hand on what arrives at port, in pieces of bytes, until an exception ends it; nothing is sent, so a program there goes on running.
+
+    restart: begin with a soft reset, after which a board runs its main.py, or code.py, from the start. Raises PortError when the port cannot
+    be opened or is gone.
+    """
+    try:
+        line = serial.serial_for_url(port, baudrate=baudrate, timeout=0.2, exclusive=True)
+    except (OSError, ValueError) as error:
+        raise PortError(_why_not(port, error)) from None
+    try:
+        with line:
+            if restart:
+                for keys in (b"\r\x03\x03", b"\x02"):  # stop what runs; leave the raw REPL
+                    line.write(keys)
+                    while line.read(1024):
+                        pass
+                line.write(b"\x04")
+            while True:
+                received = line.read(line.in_waiting or 1)
+                if received:
+                    on_output(received)
+    except OSError as error:
+        raise PortError(f"lost the connection to {port} ({error})") from None
+
+
 class Device:
     """An open connection to the board at `port` (/dev/ttyACM0, COM3, /dev/pts/5, socket://host:port), in MicroPython's raw REPL.
 
