@@ -246,10 +246,10 @@ def check_import(device, report, files, place, choice, console):
     if place is not None and str(PurePosixPath("/", file)) not in files:
         raise Problem(f"the board imports {file} instead of {PurePosixPath(place, 'picorl')}: remove that copy")
     expected = choice.name in (None, active)
+    instead = "" if expected else f", not {choice.name}"
+    why = f": {why}" if why else ""
     say(
         console,
-        f"the board imports picorl {version}, kernels {active}"
-        + (f" ({why})" if why else "")
-        + f", not {choice.name}" * (not expected),
+        f"the board imports picorl {version}, kernels {active}{instead}{why}",
         style=None if expected else "yellow",
     )
