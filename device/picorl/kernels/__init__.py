@@ -4,7 +4,7 @@
 Agents and environments take the backend that is active when they are made.
 """
 
-ABI = 4  # of the kernel contract, native_modules/kernels.py
+ABI = 4  # of the kernel contract, native_modules/kernels/
 
 _MODULES = (
     ("_picorl", "_picorl"),
