@@ -3,7 +3,7 @@
 An algorithm adds its hyper-parameters, the buffers of its policy, how it acts, and `_pieces`: the endless generator of its update.
 """
 
-from . import memory, network
+from . import float32, memory, network
 from .agent import bounds_of, real
 from .memory import HYPER, POLICY, STATE, WORK
 from .off_policy import OffPolicy
@@ -69,9 +69,9 @@ class ActorCritic(OffPolicy):
         self._critic_spans = self._param_spans(self.critic_layout)
         self._take(take, seed)
         self._set_scaling(env)
-        self.coeffs[0] = gamma
-        self.tau[0] = tau
-        self.noise_correlation[0] = noise_correlation
+        float32.store(self.coeffs, 0, gamma)
+        float32.store(self.tau, 0, tau)
+        float32.store(self.noise_correlation, 0, noise_correlation)
         self._start_adam(
             ((self.actor_hyper, learning_rate), (self.critic_hyper, critic_learning_rate)), self._adam_states()
         )

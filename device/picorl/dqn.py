@@ -1,6 +1,6 @@
 """Deep Q-learning (Mnih et al. 2015, "Human-level control through deep reinforcement learning"), double (van Hasselt et al. 2016)."""
 
-from . import kernels, memory, network
+from . import float32, kernels, memory, network
 from .agent import LARGEST, choices_of, real, whole
 from .memory import HYPER, POLICY, STATE, WORK
 from .off_policy import OffPolicy
@@ -84,12 +84,12 @@ class DQN(OffPolicy):
         self._take(take, seed)
         # Stored actions are in [-1, 1], as all that a replay holds.
         self.scaling[0] = self.scaling[1] = (self.n_actions - 1) / 2
-        self.coeffs[0] = gamma
-        self.tau[0] = tau
-        self.huber[0] = huber
-        self.max_norm[0] = max_grad_norm if self.clips_grad else 0
-        self.epsilon_ends[0] = epsilon_start
-        self.epsilon_ends[1] = epsilon_end
+        float32.store(self.coeffs, 0, gamma)
+        float32.store(self.tau, 0, tau)
+        float32.store(self.huber, 0, huber)
+        float32.store(self.max_norm, 0, max_grad_norm if self.clips_grad else 0)
+        float32.store(self.epsilon_ends, 0, epsilon_start)
+        float32.store(self.epsilon_ends, 1, epsilon_end)
         self.epsilon[0] = 1
         self._start_adam(((self.hyper, learning_rate),), (self.adam,))
         self._kernels.init_params(self.actor_layout, self.actor, self.rng_init)

@@ -2,7 +2,7 @@
 
 from array import array
 
-from . import kernels, memory, network
+from . import float32, kernels, memory, network
 from .agent import LARGEST, Agent, bounds_of, can_count, layers_of, real, seed_of, whole
 from .memory import HYPER, POLICY, STATE, WORK
 
@@ -132,17 +132,21 @@ class PPO(Agent):
         if not self.discrete:
             self._set_scaling(env)
             start = array("f", (0,))
-            self._kernels.log_temperature(array("f", (0, sigma)), start)
+            coeffs = array("f", (0, 0))
+            float32.store(coeffs, 1, sigma)
+            self._kernels.log_temperature(coeffs, start)
             self._kernels.fill(self.log_std, start, 0, self.act_size)
-        self.gae_coeffs[0] = gamma
-        self.gae_coeffs[1] = gae_lambda
-        self.clip_range[0] = clip
-        self.value_clip[0] = value_clip if self.clips_value else 0
-        self.entropy[0] = entropy
-        self.max_norm[0] = max_grad_norm if self.clips_grad else 0
-        self.max_kl[0] = max_kl * self.rows if self.limits_kl else 0
-        self.rates[0] = learning_rate
-        self.critic_rates[0] = critic_learning_rate
+        float32.store(self.gae_coeffs, 0, gamma)
+        float32.store(self.gae_coeffs, 1, gae_lambda)
+        float32.store(self.clip_range, 0, clip)
+        float32.store(self.value_clip, 0, value_clip if self.clips_value else 0)
+        float32.store(self.entropy, 0, entropy)
+        float32.store(self.max_norm, 0, max_grad_norm if self.clips_grad else 0)
+        if self.limits_kl:
+            float32.store(self.max_kl, 0, max_kl)
+            float32.multiply(self.max_kl, 0, self.rows)
+        float32.store(self.rates, 0, learning_rate)
+        float32.store(self.critic_rates, 0, critic_learning_rate)
         self._start_adam(
             ((self.actor_hyper, learning_rate), (self.critic_hyper, critic_learning_rate)),
             (self.actor_adam, self.critic_adam),
@@ -218,8 +222,9 @@ class PPO(Agent):
             ("value_loss", "f", 1, WORK),
             ("norm", "f", 1, WORK),
             ("norm_factor", "f", 1, WORK),
-            ("kl", "f", 1, WORK),
+            ("kl", "f", 2, WORK),  # the most allowed, and found so far
             ("batch_kl", "f", 1, WORK),
+            ("exceeded", "i", 1, WORK),
             ("zero", "f", 1, WORK),
             ("flag", "B", 1, WORK),
             # Acting and the values of last observations happen between the pieces of an update.
@@ -485,7 +490,7 @@ class PPO(Agent):
 
             for _ in range(self.epochs):
                 k.permutation(self.rng_update, indices, total)
-                k.fill(self.kl, zero, 0, 1)
+                k.fill(self.kl, zero, 1, 1)
                 yield False
                 for start, _ in batches:
                     gather(obs, indices, b_obs, total, obs_size, start, batch)
@@ -593,9 +598,12 @@ class PPO(Agent):
                         )
                         yield False
                     k.copy(stats, 1, self.batch_kl, 0, 1)
-                    k.accumulate(self.kl, 0, self.batch_kl)
-                if self.limits_kl and self.kl[0] > self.max_kl[0]:
-                    break
+                    k.accumulate(self.kl, 1, self.batch_kl)
+                if self.limits_kl:
+                    k.copy(self.max_kl, 0, self.kl, 0, 1)
+                    k.argmax(self.kl, self.exceeded, 2, 0, 1)
+                    if self.exceeded[0]:
+                        break
             self._draw_noise()
             self.cursor[_ROW] = 0
             yield True

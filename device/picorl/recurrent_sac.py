@@ -4,7 +4,7 @@ Haarnoja et al. 2018 on sequences out of the replay, with the architecture of Ni
 Baseline for Many POMDPs"): actor and critics each have a GRU of their own; the twin critics share one.
 """
 
-from . import gru, kernels, memory, network
+from . import float32, gru, kernels, memory, network
 from .agent import bounds_of, real
 from .memory import HYPER, POLICY, STATE, WORK
 from .recurrent import Recurrent
@@ -87,11 +87,11 @@ class RecurrentSAC(Recurrent):
         self._critic_spans = self._param_spans(self.critic_layout)
         self._take(take, seed)
         self._set_scaling(env)
-        self.coeffs[0] = gamma
-        self.coeffs[1] = temperature
+        float32.store(self.coeffs, 0, gamma)
+        float32.store(self.coeffs, 1, temperature)
         self._kernels.log_temperature(self.coeffs, self.log_alpha)
-        self.target_entropy[0] = target_entropy
-        self.tau[0] = tau
+        float32.store(self.target_entropy, 0, target_entropy)
+        float32.store(self.tau, 0, tau)
         self._start_adam(
             ((self.actor_hyper, learning_rate), (self.critic_hyper, critic_learning_rate)),
             (self.actor_adam, self.critic_adam, self.alpha_adam),

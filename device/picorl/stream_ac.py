@@ -1,6 +1,6 @@
 """Stream AC(λ) (Elsayed, Vasan & Mahmood 2024, "Streaming Deep Reinforcement Learning Finally Works"), continuous actions."""
 
-from . import memory, network
+from . import float32, memory, network
 from .agent import bounds_of, real
 from .memory import HYPER, POLICY, STATE, WORK
 from .streaming import _STARTS, _TERMINATED, _WAITING, Streaming
@@ -47,9 +47,9 @@ class StreamAC(Streaming):
         self._set_scaling(env)
         self._start_obgd(self.actor_hyper, learning_rate, actor_kappa, gamma, trace_decay)
         self._start_obgd(self.critic_hyper, learning_rate, critic_kappa, gamma, trace_decay)
-        self.coeffs[0] = gamma
-        self.entropy[0] = entropy
-        self.sparsity[0] = sparsity
+        float32.store(self.coeffs, 0, gamma)
+        float32.store(self.entropy, 0, entropy)
+        float32.store(self.sparsity, 0, sparsity)
         self._kernels.sparse_init(self.actor_layout, self.actor, self.sparsity, self.rng_init)
         self._kernels.sparse_init(self.critic_layout, self.critic, self.sparsity, self.rng_init)
 

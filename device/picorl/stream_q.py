@@ -1,6 +1,6 @@
 """Stream Q(λ) (Elsayed, Vasan & Mahmood 2024, "Streaming Deep Reinforcement Learning Finally Works"), discrete actions."""
 
-from . import memory, network
+from . import float32, memory, network
 from .agent import LARGEST, choices_of, real, whole
 from .memory import HYPER, STATE, WORK
 from .streaming import _BROKEN, _STARTS, _TERMINATED, _WAITING, Streaming
@@ -47,10 +47,10 @@ class StreamQ(Streaming):
         self._norm_spans = self._param_spans(self.actor_layout)
         self._take(take, seed)
         self._start_obgd(self.actor_hyper, learning_rate, kappa, gamma, trace_decay)
-        self.coeffs[0] = gamma
-        self.sparsity[0] = sparsity
-        self.epsilon_ends[0] = epsilon_start
-        self.epsilon_ends[1] = epsilon_end
+        float32.store(self.coeffs, 0, gamma)
+        float32.store(self.sparsity, 0, sparsity)
+        float32.store(self.epsilon_ends, 0, epsilon_start)
+        float32.store(self.epsilon_ends, 1, epsilon_end)
         self._kernels.sparse_init(self.actor_layout, self.actor, self.sparsity, self.rng_init)
 
     def _declare_own(self):

@@ -5,7 +5,7 @@ Gradients add up in eligibility traces, one number a parameter; what a step alon
 scaled by running statistics. A subclass sets act_size, `_take_action` and `_pieces`.
 """
 
-from . import kernels, network
+from . import float32, kernels, network
 from .agent import SPAN, Agent, can_count, layers_of, obs_of, real, seed_of, whole
 from .memory import HYPER, POLICY, STATE, WORK
 
@@ -62,10 +62,8 @@ class Streaming(Agent):
         )
 
     def _start_obgd(self, hyper, learning_rate, kappa, gamma, trace_decay):
-        hyper[0] = learning_rate
-        hyper[1] = kappa
-        hyper[2] = gamma
-        hyper[3] = trace_decay
+        for i, value in enumerate((learning_rate, kappa, gamma, trace_decay)):
+            float32.store(hyper, i, value)
 
     # --- memory -------------------------------------------------------------------------------------------------
 

@@ -13,7 +13,7 @@ def new_action(env):
 
 def _score(agent, env, episodes, total, action):
     """Write to total (1) the mean return of whole episodes with the deterministic policy; the sum is made by a kernel."""
-    from . import kernels
+    from . import float32, kernels
 
     accumulate = kernels.backend.accumulate
     total[0] = 0.0
@@ -26,7 +26,7 @@ def _score(agent, env, episodes, total, action):
             accumulate(total, 0, env.reward)
             if env.terminated or env.truncated:
                 break
-    total[0] /= episodes
+    float32.divide(total, 0, episodes)
 
 
 def _begin(agent, env):
