@@ -24,6 +24,9 @@ except ImportError:  # CircuitPython's unix port
     import os as vfs
 
 
+keys = sys.stdin.buffer if hasattr(sys.stdin, "buffer") else open(0, "rb")  # bytes; some CircuitPython has text only
+
+
 class Disk:
     def __init__(self, path, blocks, size):
         self.block = size
@@ -121,11 +124,11 @@ WINDOW = 4096  # bytes that the other side may send unasked
 
 def pasted():
     """Source in raw paste mode; its header is read up to the \x05."""
-    sys.stdin.buffer.read(2)
+    keys.read(2)
     sys.stdout.write("R\x01" + chr(WINDOW & 0x7F) + chr(WINDOW >> 8))
     source = bytearray()
     while True:
-        key = sys.stdin.buffer.read(1)
+        key = keys.read(1)
         if key == b"\x04":
             sys.stdout.write("\x04")
             return bytes(source)
@@ -156,10 +159,10 @@ def run(source, names):
 
 def run_code_py():
     """CircuitPython's own program runs, Ctrl-C stops it, and what was typed with that is lost."""
-    while sys.stdin.buffer.read(1) != b"\x01":
+    while keys.read(1) != b"\x01":
         pass
     sys.stdout.write("\r\nCode done running.\r\n\r\nPress any key to enter the REPL. Use CTRL-D to reload.\r\n")
-    sys.stdin.buffer.read(1)
+    keys.read(1)
 
 
 def serve(raw):
@@ -168,7 +171,7 @@ def serve(raw):
     line = b""
     while True:
         try:
-            key = sys.stdin.buffer.read(1)
+            key = keys.read(1)
             if not key:
                 return 0
             if key == b"\x01":
