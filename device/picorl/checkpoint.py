@@ -322,7 +322,7 @@ def consecutive(checkpoint, dtype, tensors):
         for one in shape:
             size *= one
         end += size
-    return first, end - first
+    return first, end - first  # type: ignore[operator]  # there is a tensor at least
 
 
 def open_fitting(path, agent, env):

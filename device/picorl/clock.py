@@ -18,7 +18,7 @@ class MonotonicClock:
     """
 
     def ticks_us(self):
-        return time.monotonic_ns() // 1000 & _MASK
+        return time.monotonic_ns() // 1000 & _MASK  # type: ignore[attr-defined]  # MicroPython has ticks_us instead
 
     def ticks_add(self, ticks, delta):
         return ticks + delta & _MASK

@@ -239,7 +239,8 @@ class ControlLoop:
             self._fault(FAULTS)
 
     def _save_due(self):
-        return self.path is not None and self.counts[TICKS] - self._saved >= self._save_ticks
+        # Where the count of ticks goes on with negative numbers, after 2^31 on a board, a checkpoint is due too.
+        return self.path is not None and not 0 <= self.counts[TICKS] - self._saved < self._save_ticks
 
     def _end_episode(self):
         """While the motors are off there is time: for a checkpoint, and to collect the robot's garbage."""

@@ -57,6 +57,7 @@ def selftest():
     info = kernels.info()
     implementation = sys.implementation
     print("picorl %s, kernels %s (%s), ABI %d" % (__version__, info["backend"], info["variant"], info["abi"]))
+    print("why these kernels: %s" % info["why"])
     print(
         "%s %s on %s" % (implementation.name, ".".join(str(i) for i in implementation.version[:3]), sys.platform),
         getattr(implementation, "_machine", ""),

@@ -48,6 +48,6 @@ def send(path, agent, full, env):
         for first in range(0, items, step):
             piece = view[first : min(first + step, items)]
             k.crc32(piece, crc)
-            report("checkpoint_piece", name=name, at=at, data=b2a_base64(piece)[:-1].decode())
+            report("checkpoint_piece", name=name, at=at, data=b2a_base64(bytes(piece))[:-1].decode())
             at += len(piece) * ITEM[dtype]
     report("checkpoint_end", name=name, crc=hex8(crc))

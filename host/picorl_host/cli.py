@@ -105,15 +105,33 @@ def train(
 
 @app.command()
 def deploy(
-    port: Port,
-    programs: Annotated[list[Path] | None, typer.Argument(help="Programs to send, such as main.py.")] = None,
+    programs: Annotated[
+        list[Path] | None, typer.Argument(help="Programs to send, such as main.py, or code.py for CircuitPython.")
+    ] = None,
+    port: Annotated[
+        str | None, typer.Option(metavar="PORT", help="/dev/ttyACM0, COM3, socket://host:port, ...")
+    ] = None,
+    drive: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="DIR", help="CircuitPython: where the board's drive is mounted; not needed when there is one."
+        ),
+    ] = None,
     target: Annotated[str | None, typer.Option(metavar="DIR", help="The board's folder for the library.")] = None,
     firmware_free: Annotated[
         bool, typer.Option("--firmware-free", help="Send the library though the firmware holds it, to where it wins.")
     ] = False,
 ):
-    """Bring picorl, its kernels and your programs onto a board; what is there already is not sent again."""
-    deployment.deploy(port, programs or (), target, firmware_free, console)
+    """Bring picorl, its best kernels and your programs onto a board; what is there already is not sent again.
+
+    MicroPython takes files over its serial port (--port).
+
+    CircuitPython takes them onto its drive, CIRCUITPY, or over the serial port where code may write files.
+
+    Modules go as .mpy files where there is an mpy-cross, for CircuitPython its own of the same major version,
+    in PATH or named by PICORL_CIRCUITPYTHON_MPY_CROSS; as sources otherwise.
+    """
+    deployment.deploy(port, programs or (), target, firmware_free, console, drive)
 
 
 Log = Annotated[
