@@ -1,15 +1,19 @@
 """code.py, which CircuitPython runs by itself, and the robot in README: under every interpreter that is here."""
 
+import json
 import os
 import re
+import shutil
 import subprocess
 import sys
+from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
+from serial_board import MICROPYTHON, SerialBoard
 
 import picorl
-from picorl_host import receiving, runner
+from picorl_host import receiving, runner, telemetry
 
 CODE = runner.EXAMPLES / "circuitpython/code.py"
 GIVEN = os.environ.get("PICORL_CIRCUITPYTHON")
@@ -82,6 +86,32 @@ def test_where_the_drive_is_read_only_checkpoints_go_over_the_wire(tmp_path, mon
     # On the drive, the board goes on from it.
     monkeypatch.chdir(tmp_path)
     assert ran(runner.cpython(), 60).events("start")[0]["step"] == 60
+
+
+@pytest.mark.parametrize("name", ("pretended", "given"))
+def test_a_board_with_a_read_only_drive_is_resumed_from_what_it_sent(name, tmp_path):
+    """`picorl run` receives; copied onto the drive, what was received is what the board goes on from."""
+    if name == "given" and not GIVEN:
+        pytest.skip("no PICORL_CIRCUITPYTHON")
+    pretended = {"name": "circuitpython", "version": (9, 2, 1), "_machine": "Raspberry Pi Pico with rp2040"}
+    changes = {"implementation": pretended} if name == "pretended" else {}
+    firmware = MICROPYTHON if name == "pretended" else Path(GIVEN).expanduser()
+    drive, here = tmp_path / "CIRCUITPY", tmp_path / "here"
+    shutil.copytree(runner.REPOSITORY / "device/picorl", drive / "lib/picorl")
+    command = [Path(sys.executable).with_name("picorl"), "run", "--into", here]
+    steps = []
+    with SerialBoard(drive, changes={"read_only": True, **changes}, firmware=firmware) as board:
+        for total in (30, 60):
+            config = json.dumps({**SHORT, "steps": total})
+            done = subprocess.run([*command, "--port", board.port, CODE, config], capture_output=True, text=True)
+            assert done.returncode == 0, done.stderr
+            records = [record for line in done.stdout.splitlines() if (record := telemetry.parse(line))]
+            steps += [(one["event"], one["step"]) for one in records if one["event"] in ("start", "progress")]
+            assert {one["on"] for one in records if one["event"] == "kept"} == {"serial port"}
+            assert done.stdout.count(f"received {here}") == 2
+            shutil.copy(here / "pendulum_run.safetensors", drive)
+    assert steps == [("start", 0), ("progress", 30), ("start", 30), ("progress", 60)]
+    assert picorl.Policy.load(str(here / "pendulum.safetensors")).obs_size == 3
 
 
 class PWMOut:
