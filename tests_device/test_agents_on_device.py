@@ -148,7 +148,9 @@ def test_every_module_imports_on_the_target(target):
     modules.remove("picorl.__init__")
     on_ulab = [one for one in modules if one.startswith("picorl.kernels.ulab")]
     others = [one for one in modules if one not in on_ulab]
-    source = "".join(f"import {one}\n" for one in others) + "try:\n    import ulab\nexcept ImportError:\n    ulab = None\n"
+    source = (
+        "".join(f"import {one}\n" for one in others) + "try:\n    import ulab\nexcept ImportError:\n    ulab = None\n"
+    )
     source += "if ulab:\n" + "".join(f"    import {one}\n" for one in on_ulab)
     assert target.run(source + "print('imported')") == "imported\n" and on_ulab
     for one in others:

@@ -150,7 +150,7 @@ def test_the_robot_in_readme_runs(tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "pwmio", SimpleNamespace(PWMOut=PWMOut))
     monkeypatch.setitem(sys.modules, "analogio", SimpleNamespace(AnalogIn=AnalogIn))
     readme = (runner.REPOSITORY / "README.md").read_text()
-    section = readme[readme.index("## On CircuitPython") :]
+    section = readme[readme.index("## Programs on CircuitPython") :]
     program = re.search(r"```python\n(.*?)```", section, re.DOTALL)[1]
     short = program.replace("rate=25", "rate=1000").replace("loop.run()", "loop.run(350)")
     short = short.replace("        angle = self", "        self.angle.turn()\n        angle = self")

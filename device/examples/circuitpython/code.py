@@ -17,7 +17,7 @@ from picorl.envs import Pendulum
 
 RUN = "pendulum_run.safetensors"  # all that training needs to go on
 POLICY = "pendulum.safetensors"  # what was learned
-settings = {"steps": 8000, "evaluate_every": 500, "evaluate_episodes": 5, "agent": {}}
+SETTINGS = {"steps": 8000, "evaluate_every": 500, "evaluate_episodes": 5}
 # Agents of 119 KB, for an ESP32-S3 or a SAMD51, and of 82 KB, for an RP2040.
 ROOMY = {"hidden": (32, 32), "batch_size": 16, "replay_capacity": 2000, "learning_rate": 0.002}
 SMALL = {"hidden": (24, 24), "batch_size": 32, "replay_capacity": 1500, "learning_rate": 0.003}
@@ -49,10 +49,9 @@ def go_on(agent, env):
         picorl.report("not loaded", why=str(error))
 
 
-def learn(agent, env):
-    left = settings["steps"] - agent.steps
-    every, episodes = settings["evaluate_every"], settings["evaluate_episodes"]
-    for record in picorl.train(agent, env, max(left, 0), evaluate_every=every, evaluate_episodes=episodes):
+def learn(agent, env, steps, evaluate_every, evaluate_episodes):
+    left = max(steps - agent.steps, 0)
+    for record in picorl.train(agent, env, left, evaluate_every=evaluate_every, evaluate_episodes=evaluate_episodes):
         picorl.report("progress", **record)
         keep(agent, RUN, full=True, env=env)
 
@@ -71,15 +70,15 @@ def show(agent, env):
             tick.send()
 
 
-def main():
-    options = dict(warmup_steps=200, chunk=8, seed=0)
-    options.update(sizes())
-    options.update(settings["agent"])
+def main(given):
+    options = dict(sizes(), warmup_steps=200, chunk=8, seed=0)
+    options.update(given.pop("agent", {}))
+    settings = dict(SETTINGS, **given)
     env = Pendulum(seed=0)
     agent = picorl.SAC(env, **options)
     go_on(agent, env)
-    picorl.report("start", step=agent.steps, kernels=picorl.kernels.name, hidden=list(options["hidden"]))
-    learn(agent, env)
+    picorl.report("start", step=agent.steps, kernels=picorl.kernels.name)
+    learn(agent, env, **settings)
     agent.use_best()
     keep(agent, POLICY)
     picorl.report("end", crc=agent.crc(), **{"return": picorl.evaluate(agent, env.clone(1), 10)})
@@ -87,6 +86,4 @@ def main():
 
 
 if __name__ == "__main__":
-    if len(sys.argv) > 1:
-        settings.update(json.loads(sys.argv[1]))
-    main()
+    main(json.loads(sys.argv[1]) if len(sys.argv) > 1 else {})
