@@ -58,9 +58,14 @@ agent = picorl.SAC(Pendulum(seed=0), hidden=(8, 8), batch_size=4, replay_capacit
 agent.used_rows = lambda: 8000
 agent.send("warm.safetensors")
 gc.collect()
-hog = []
-while gc.mem_free() > FREE:
-    hog.append(bytearray(500))
+spare, hog = bytearray(FREE), []
+piece = gc.mem_free()
+while piece > 200:
+    try:
+        hog.append(bytearray(piece))
+    except MemoryError:
+        piece //= 2
+del spare
 agent.send("large.safetensors", full=True)
 """
 
