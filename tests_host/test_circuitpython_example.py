@@ -13,7 +13,7 @@ import pytest
 from serial_board import MICROPYTHON, SerialBoard
 
 import picorl
-from picorl_host import receiving, runner, telemetry
+from picorl_host import board_run, receiving, runner, telemetry
 
 CODE = runner.EXAMPLES / "circuitpython/code.py"
 GIVEN = os.environ.get("PICORL_CIRCUITPYTHON")
@@ -112,6 +112,21 @@ def test_a_board_with_a_read_only_drive_is_resumed_from_what_it_sent(name, tmp_p
             shutil.copy(here / "pendulum_run.safetensors", drive)
     assert steps == [("start", 0), ("progress", 30), ("start", 30), ("progress", 60)]
     assert picorl.Policy.load(str(here / "pendulum.safetensors")).obs_size == 3
+
+
+def test_picorl_train_gets_the_policy_of_a_board_with_a_read_only_drive(tmp_path):
+    drive, here = tmp_path / "drive", tmp_path / "here"
+    shutil.copytree(runner.REPOSITORY / "device/picorl", drive / "lib/picorl")
+    said = []
+    agent = {"hidden": [4], "batch_size": 4, "warmup_steps": 20}
+    config = {"steps": 40, "evaluate_every": 40, "evaluate_episodes": 1, "final_episodes": 1, "agent": agent}
+    config["save"] = str(here / "policy.safetensors")
+    with SerialBoard(drive, changes={"read_only": True}) as board:
+        found = board_run.OnBoard("board", board.port)
+        run = found.run(runner.EXAMPLES / "train_pendulum.py", config, lambda record: None, said.append)
+    assert [one["event"] for one in run.records] == ["start", "progress", "end"]
+    assert len(said) == 1 and said[0].startswith(f"received {here / 'policy.safetensors'}")
+    assert picorl.Policy.load(config["save"]).obs_size == 3
 
 
 class PWMOut:
