@@ -50,7 +50,10 @@ def bundle(out, compilers):
 def _zip(out, platform, library):
     top = f"picorl-{platform}-{VERSION}"
     files = {f"lib/{name}": content for name, content in library.items()}
-    files |= {f"examples/picorl/{path.name}": path.read_bytes() for path in EXAMPLES.glob("*.py")}
+    files |= {
+        f"examples/picorl/{path.name}": path.read_bytes()
+        for path in (*EXAMPLES.glob("*.py"), *EXAMPLES.glob("circuitpython/*.py"))
+    }
     files["requirements/picorl/requirements.txt"] = b"# picorl needs no other library.\n"
     files["LICENSE"] = (ROOT / "LICENSE").read_bytes()
     with zipfile.ZipFile(out / f"{top}.zip", "w", compression=zipfile.ZIP_DEFLATED) as archive:

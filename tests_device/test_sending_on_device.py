@@ -47,3 +47,36 @@ def test_checkpoints_go_over_the_wire_where_the_drive_is_read_only(target, tmp_p
     assert text[6] == "robot 0 0 2"
     assert [(one["saves"], one["sent"], one["last"]) for one in records] == [(0, 1, "stop"), (0, 2, "stop")]
     agent.load(str(tmp_path / "policy.safetensors"))
+
+
+HOG = """
+import gc
+import picorl
+from picorl.envs import Pendulum
+
+agent = picorl.SAC(Pendulum(seed=0), hidden=(8, 8), batch_size=4, replay_capacity=8000, warmup_steps=4, seed=0)
+agent.used_rows = lambda: 8000
+agent.send("warm.safetensors")
+gc.collect()
+spare, hog = bytearray(FREE), []
+piece = gc.mem_free()
+while piece > 200:
+    try:
+        hog.append(bytearray(piece))
+    except MemoryError:
+        piece //= 2
+del spare
+agent.send("large.safetensors", full=True)
+"""
+
+
+@pytest.mark.size("medium")
+def test_a_large_checkpoint_is_sent_with_little_memory(target, tmp_path):
+    """The whole is four times what is free."""
+    free = 40_000 if target.size == "large" else 20_000  # objects of 64-bit interpreters are twice as large
+    out = target.run(HOG.replace("FREE", str(free)), heap="2M")
+    receiver = receiving.Receiver(tmp_path, lambda line: None)
+    lines = board_run.Lines(lambda record, line: receiver.take(record), lambda text: None)
+    lines.feed(out.encode(), final=True)
+    assert [path.name for path in receiver.received] == ["warm.safetensors", "large.safetensors"]
+    assert receiver.received[1].stat().st_size > 160_000

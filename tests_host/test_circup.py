@@ -207,4 +207,5 @@ def test_the_index_tells_where_what_is(bundle, tmp_path):
         names = archive.namelist()
     top = f"picorl-py-{VERSION}"
     assert f"{top}/{facts['path']}/__init__.py" in names and f"{top}/requirements/picorl/requirements.txt" in names
-    assert f"{top}/examples/picorl/train_pendulum.py" in names and all(name.startswith(top + "/") for name in names)
+    assert {f"{top}/examples/picorl/{name}.py" for name in ("train_pendulum", "code")} <= set(names)
+    assert all(name.startswith(top + "/") for name in names)

@@ -288,7 +288,7 @@ class Agent:
     def send(self, name, full=False, env=None):
         """Print the same checkpoint, in pieces: `picorl run` and `picorl listen` on the computer write it to a file of this name there.
 
-        Allocates some KB, however large the checkpoint is. ValueError when a value is not finite or name is none of a file, OSError when
+        Allocates no more than save, however large the checkpoint is: some 10 KB on a board. ValueError when a value is not finite or name is none of a file, OSError when
         nothing is connected that could receive it.
         """
         from . import sending

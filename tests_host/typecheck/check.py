@@ -1,7 +1,7 @@
 """Type-checks device/ against the official stubs of CircuitPython and of MicroPython (make typecheck).
 
 It finds what an interpreter would miss: functions, arguments, and modules that it has not. The stubs take the place of CPython's,
-`time` and `os` included. What a `try` guards may be missing: `import x` with `except ImportError`, `x.y` with `except
+`time` and `os` included. What a `try` guards may be missing: `import x` and `from x import y` with `except ImportError`, `x.y` with `except
 AttributeError`; `hasattr` is understood by mypy. Every other exception carries a `type: ignore` and a reason.
 """
 
@@ -29,7 +29,11 @@ INTERPRETERS = {
     "MicroPython rp2": ("micropython", "rp2", "rp2", ("board",)),
     "MicroPython unix": ("micropython", "unix", "unix", ("board", "machine")),
 }
-GUARDS = {"import-not-found": {"ImportError"}, "attr-defined": {"AttributeError"}, "operator": {"TypeError"}}
+GUARDS = {
+    "import-not-found": {"ImportError"},
+    "attr-defined": {"AttributeError", "ImportError"},
+    "operator": {"TypeError"},
+}
 ERROR = re.compile(r"(?P<path>[^:]+):(?P<line>\d+): error: .*\[(?P<code>[\w-]+)\]$")
 
 
@@ -78,7 +82,7 @@ def prepare():
 def sources(device, others):
     """The package and the examples, without examples that import one of other modules."""
     found = [device / "picorl"]
-    for path in sorted((device / "examples").glob("*.py")):
+    for path in sorted((device / "examples").rglob("*.py")):
         imported = {name for node in ast.walk(ast.parse(path.read_text())) for name in _imports(node)}
         if not imported & set(others):
             found.append(path)
