@@ -21,7 +21,6 @@ from ..cli import main_of
 from .report import Report, table
 
 LIBRARY = boards.ROOT / "device/picorl"
-NATIVE = boards.ROOT / "build/natmod"
 PROGRAM = Path(__file__).with_name("device_import.py")
 KB = 1000
 # Bytes, of the import.
@@ -44,8 +43,8 @@ def cases(board, ulab):
     stock, arch = board.firmware("stock"), board.data["mpy_arch"]
     found = [
         Case("C, in the firmware", "_picorl", board.firmware()),
-        Case("C, native module, all", "_picorl", stock, NATIVE / f"{arch}_6.3"),
-        Case("C, native module, sac", "_picorl", stock, NATIVE / f"{arch}_6.3-sac"),
+        Case("C, native module, all", "_picorl", stock, boards.ROOT / f"build/natmod/{arch}_6.3"),
+        Case("C, native module, sac", "_picorl", stock, boards.ROOT / f"build/natmod-sac/{arch}_6.3"),
         Case("plain Python", "python", stock),
     ]
     return found + ([Case("ulab", "ulab", ulab)] if ulab else [])
