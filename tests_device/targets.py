@@ -23,6 +23,7 @@ class UnixTarget:
     program = ROOT / "build/unix/micropython"
     path = ".frozen"
     native = True  # the C kernels are there
+    backend = "_picorl"  # the kernels that picorl picks
     arena = boards.load("UNIX").get("firmware.arena")  # bytes of its firmware's arena
     size = "large"  # of the networks it can train while a test waits: large, medium or small
     remedy = "make micropython"
@@ -71,6 +72,7 @@ class StockTarget(UnixTarget):
     program = ROOT / "build/stock/micropython"
     path = str(ROOT / "device")
     native = False
+    backend = "python"
     arena = 0
     remedy = "make setup"
 
@@ -81,6 +83,7 @@ class StockNativeTarget(StockTarget):
     name = "stock-natmod"
     path = f"{ROOT / 'device'}:{ROOT / 'build/natmod/x64_6.3'}"
     native = True
+    backend = "_picorl"
 
     def __init__(self):
         super().__init__()
@@ -91,6 +94,7 @@ class StockNativeTarget(StockTarget):
 class GivenTarget(StockTarget):
     """An interpreter of the user's, named by an environment variable: picorl from device/, the kernels it picks there."""
 
+    backend = "ulab"
     variable = None
     what = None
 
@@ -118,6 +122,7 @@ class PortTarget:
     """A board behind a serial port that has picorl, in its firmware or deployed. Its heap is what it is."""
 
     native = True
+    backend = "_picorl"
     arena = 0
     size = "small"
     timeout = 600

@@ -70,7 +70,7 @@ def same_class(fused):
 
 def test_target_has_the_backend_it_should(target):
     (name, _, _, abi), _ = parse(numbers(target))
-    assert name == ("_picorl" if target.native else "python")
+    assert name == target.backend
     assert int(abi) == table().ABI
 
 
@@ -86,8 +86,11 @@ def test_native_kernels_give_the_desktops_bits(native):
 
 
 @pytest.mark.size("medium")
-def test_plain_python_kernels_agree_with_the_desktop(target):
-    _, lines = parse(target.run(program("numbers", "python")))
+@pytest.mark.parametrize("backend", ["ulab", "python"])
+def test_kernels_in_python_agree_with_the_desktop(target, backend):
+    if backend == "ulab" != target.backend:
+        pytest.skip("no ulab on this target")
+    _, lines = parse(target.run(program("numbers", backend)))
     _, wanted = on_desktop("numbers", DESKTOP)
     assert len(lines) == len(wanted)
     for got, right in zip(lines, wanted, strict=True):
@@ -107,12 +110,12 @@ def test_plain_python_kernels_agree_with_the_desktop(target):
 
 
 @pytest.mark.size("medium")
-@pytest.mark.parametrize("backend", ["_picorl", "python"])
+@pytest.mark.parametrize("backend", ["_picorl", "ulab", "python"])
 def test_bad_arguments_are_refused_in_the_desktops_words(target, backend):
-    if backend == "_picorl" and not target.native:
-        pytest.skip("no native kernels on this target")
+    if backend not in (target.backend, "python"):
+        pytest.skip("no such kernels on this target")
     _, lines = parse(target.run(program("errors", backend)))
-    _, wanted = on_desktop("errors", backend)
+    _, wanted = on_desktop("errors", "python" if backend == "ulab" else backend)
     assert [line for line in lines if line.startswith("untouched") and not line.endswith("True")] == []
     assert lines == wanted
     sayings = [line.split(maxsplit=3) for line in lines if line.startswith("error")]
@@ -132,3 +135,14 @@ def test_failing_program_raises_with_what_it_said(target):
 def test_files_lie_beside_the_program(target):
     assert target.run("print(open('numbers.txt').read())", files=[("numbers.txt", b"1 2 3")]).strip() == "1 2 3"
     assert target.fetch("numbers.txt") == b"1 2 3"
+
+
+def test_info_says_why_these_kernels(target):
+    name, why = target.run(
+        "import picorl\nprint(picorl.kernels.name)\nprint(picorl.kernels.info()['why'])"
+    ).splitlines()
+    if name == "_picorl":
+        assert why == "the first choice"
+    else:
+        missing = ["_picorl"] if name == "ulab" else ["_picorl", "ulab"]
+        assert why.lower() == "; ".join(f"no {one} (no module named '{one}')" for one in missing)

@@ -29,6 +29,9 @@ ADAM_EPSILON = 1e-7
 # The largest int that kernels take.
 LARGEST = 0xFFFFFF
 
+# Steps and updates are counted to here, in int32, which would go on with negative numbers on a board. They grow by at most LARGEST at a time.
+_MOST = 0x7FFFFFFF - LARGEST
+
 
 def whole(name, value, least, most=None):
     """value, if it is an int of at least least (and at most most), else ValueError."""
@@ -47,6 +50,12 @@ def real(name, value, least, most):
     except TypeError:  # no number
         pass
     raise ValueError("%s is %r, must be between %s and %s" % (name, value, least, most))
+
+
+def can_count(counters):
+    """ValueError where steps or updates would not be counted any further."""
+    if counters[0] > _MOST or counters[1] > _MOST:
+        raise ValueError("steps or updates are beyond %d: save the policy, and load it into a new agent" % _MOST)
 
 
 def seed_of(seed):
@@ -130,7 +139,7 @@ class Agent:
 
     def _take(self, take, seed):
         """Make all buffers. What is not a buffer comes before, while there is room: the spans already, the generator here."""
-        self._kernels = kernels.backend
+        self._kernels = kernels.private()
         self._updating = False
         self._update = self._pieces()
         take(self, self.declare())
@@ -138,6 +147,10 @@ class Agent:
             rng[0] = seed
             rng[1] = stream
         self.best_return[0] = NO_RETURN
+
+    def _param_spans(self, layout):
+        """The params of a network as (start, count), …: what one piece of an update steps."""
+        return memory.spans(network.n_params(layout), self.chunk * SPAN)
 
     def _set_scaling(self, env):
         float32.scaling(self.scaling, env.action_low, env.action_high)
@@ -155,7 +168,11 @@ class Agent:
 
     @property
     def steps(self):
-        """Transitions observed, refused ones included."""
+        """Transitions observed, refused ones included.
+
+        Behind 2 130 706 432 of them (41 days of 600 a second), or so many updates, observe() and update() raise ValueError: a policy that
+        was saved goes on in a new agent.
+        """
         return self.counters[0]
 
     @property
@@ -171,6 +188,7 @@ class Agent:
         """Begin an update; False when none is due."""
         if not self.ready():
             return False
+        can_count(self.counters)
         if self._update is None:
             self._update = self._pieces()
         self._updating = True
@@ -263,11 +281,45 @@ class Agent:
         """Write a checkpoint: the policy, or with full=True all that training needs to go on to the same bits.
 
         env (with buffers()) is stored in a full one too. An update that `work` began is finished first. The file at path is replaced
-        only after the new one was written and read back. OSError when there is no room, ValueError when a value is not finite.
+        only after the new one was written and read back. OSError when there is no room or the drive is read-only, ValueError when a
+        value is not finite.
         """
+        self._finish()
+        checkpoint.save(path, self, full, env)
+
+    def send(self, name, full=False, env=None):
+        """Print the same checkpoint, in pieces: `picorl run` and `picorl listen` on the computer write it to a file of this name there.
+
+        Allocates some KB, however large the checkpoint is. ValueError when a value is not finite or name is none of a file, OSError when
+        nothing is connected that could receive it.
+        """
+        from . import sending
+
+        self._finish()
+        sending.send(name, self, full, env)
+
+    def save_or_send(self, path, full=False, env=None):
+        """save, or send where the drive is read-only, as CircuitPython's is while a computer may write it; True when saved.
+
+        Raises what these raise. To go on from a checkpoint that was sent, copy its file to the drive: load only reads.
+        """
+        try:
+            self.save(path, full=full, env=env)
+            return True
+        except OSError as error:
+            if error.args[0] != checkpoint.READ_ONLY:
+                raise
+            trouble = error
+        try:
+            self.send(path, full=full, env=env)
+        except OSError as error:
+            raise OSError(checkpoint.READ_ONLY, "%s; %s" % (trouble.args[1], error.args[1]))
+        return False
+
+    def _finish(self):
+        """Complete an update that is under way."""
         while self._updating:
             self.work()
-        checkpoint.save(path, self, full, env)
 
     def load(self, path, env=None):
         """Read a checkpoint of `save`; True for a full one.
@@ -330,7 +382,4 @@ class Agent:
 
     def count_spans(self):
         """How many (start, count) tuples the agent cuts its work into."""
-        spans = len(memory.spans(self.batch_size, self.chunk))
-        for layout in (self.actor_layout, self.critic_layout):
-            spans += len(memory.spans(network.n_params(layout), self.chunk * SPAN))
-        return spans
+        return len(self._chunks) + len(self._actor_spans) + len(self._critic_spans)

@@ -35,7 +35,7 @@ class Policy:
         self._obs = memory.zeros("f", self.obs_size) if normalises else None
         self._head = memory.zeros("f", self._head_size)
         self._sigma = memory.zeros("f", 1)
-        self._kernels = kernels.backend
+        self._kernels = kernels.private()
         self._perceptron = layout
         self._perceptron_params = self.params
         self._episode = None

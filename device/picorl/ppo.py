@@ -3,7 +3,7 @@
 from array import array
 
 from . import float32, kernels, memory, network
-from .agent import LARGEST, SPAN, Agent, bounds_of, layers_of, real, seed_of, whole
+from .agent import LARGEST, Agent, bounds_of, can_count, layers_of, real, seed_of, whole
 from .memory import HYPER, POLICY, STATE, WORK
 
 # Indices of cursor: rows of the rollout that are complete, whether an episode is open, observations and transitions refused.
@@ -126,8 +126,8 @@ class PPO(Agent):
         self._value_chunks = memory.spans(self.rows + self.n_envs, max(self.chunk, self.n_envs))
         self._batches = memory.spans(self.rows, batch_size)
         self._chunks = memory.spans(self.batch_size, self.chunk)
-        self._actor_spans = memory.spans(network.n_params(self.actor_layout), self.chunk * SPAN)
-        self._critic_spans = memory.spans(network.n_params(self.critic_layout), self.chunk * SPAN)
+        self._actor_spans = self._param_spans(self.actor_layout)
+        self._critic_spans = self._param_spans(self.critic_layout)
         self._take(take, seed)
         if not self.discrete:
             self._set_scaling(env)
@@ -282,10 +282,7 @@ class PPO(Agent):
         return self.epochs * (self.rows // self.batch_size)
 
     def count_spans(self):
-        batches = self.rows // self.batch_size
-        return (
-            super().count_spans() + batches + len(memory.spans(self.rows + self.n_envs, max(self.chunk, self.n_envs)))
-        )
+        return super().count_spans() + len(self._batches) + len(self._value_chunks)
 
     def new_action(self):
         """A buffer for `act`: of n_envs actions, array('i') of choices where they are discrete."""
@@ -394,6 +391,7 @@ class PPO(Agent):
         0, 1 where one terminated or 2 where it was truncated, and final_obs (n_envs, obs_size) with the last observations of those."""
         k, cursor, n = self._kernels, self.cursor, self.n_envs
         row = cursor[_ROW]
+        can_count(self.counters)
         self.counters[0] += n
         if row == self.rows:
             self._arrive(next_obs)

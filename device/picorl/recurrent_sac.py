@@ -5,7 +5,7 @@ Baseline for Many POMDPs"): actor and critics each have a GRU of their own; the 
 """
 
 from . import float32, gru, kernels, memory, network
-from .agent import SPAN, bounds_of, layers_of, real, seed_of
+from .agent import bounds_of, real
 from .memory import HYPER, POLICY, STATE, WORK
 from .recurrent import Recurrent
 
@@ -66,13 +66,8 @@ class RecurrentSAC(Recurrent):
     ):
         kernels.need("gru_cell", "RecurrentSAC")
         self.act_size = bounds_of(env, "RecurrentSAC")
-        self.hidden = layers_of(hidden)
-        self._size_replay(env, batch_size, replay_capacity, warmup_steps, chunk)
+        self._size(env, hidden, batch_size, replay_capacity, warmup_steps, gamma, tau, learning_rate, chunk, seed)
         self._size_sequences(units, length, burn_in)
-        seed_of(seed)
-        real("gamma", gamma, 0, 1)
-        real("tau", tau, 0, 1)
-        real("learning_rate", learning_rate, 0, 1)
         if critic_learning_rate is None:
             critic_learning_rate = learning_rate
         real("critic_learning_rate", critic_learning_rate, 0, 1)
@@ -88,8 +83,8 @@ class RecurrentSAC(Recurrent):
         self.keep_best = keep_best
         self._chunks = memory.spans(self.batch_size, self.chunk)
         self._steps = memory.spans(self.steps_of_sequence, _STEPS)
-        self._actor_spans = memory.spans(network.n_params(self.actor_layout), self.chunk * SPAN)
-        self._critic_spans = memory.spans(network.n_params(self.critic_layout), self.chunk * SPAN)
+        self._actor_spans = self._param_spans(self.actor_layout)
+        self._critic_spans = self._param_spans(self.critic_layout)
         self._take(take, seed)
         self._set_scaling(env)
         float32.store(self.coeffs, 0, gamma)

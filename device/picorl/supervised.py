@@ -1,7 +1,7 @@
 """Supervised learning with the same parts: a Regressor and a Classifier that learn on the device from batches of examples."""
 
 from . import float32, kernels, memory, network
-from .agent import INIT, NO_RETURN, SPAN, Agent, layers_of, real, seed_of, whole
+from .agent import INIT, NO_RETURN, Agent, layers_of, real, seed_of, whole
 from .memory import HYPER, POLICY, STATE, WORK
 from .training import _learn
 
@@ -49,7 +49,7 @@ class Batches:
     """
 
     def __init__(self, inputs, targets, n_inputs, batch_size=32, shuffle=True, seed=0):
-        self._kernels = k = kernels.backend
+        self._kernels = k = kernels.private()
         self.n_inputs = whole("n_inputs", n_inputs, 1)
         self.rows = _items(inputs) // n_inputs
         self.width = _items(targets) // max(1, self.rows)
@@ -170,8 +170,8 @@ class Supervised(Agent):
         self.critic_layout = self.actor_layout
         self.velocity = None
         # What is not a buffer comes before, while there is room.
-        self._kernels = k = kernels.backend
-        self._spans = memory.spans(network.n_params(self.actor_layout), self.chunk * SPAN)
+        self._kernels = k = kernels.private()
+        self._spans = self._param_spans(self.actor_layout)
         self._updating = False
         self._update = self._pieces()
         take(self, self.declare())
@@ -253,7 +253,7 @@ class Supervised(Agent):
         return self.batch_size
 
     def count_spans(self):
-        return len(memory.spans(network.n_params(self.actor_layout), self.chunk * SPAN))
+        return len(self._spans)
 
     # --- batches ----------------------------------------------------------------------------------------------------
 

@@ -11,7 +11,7 @@ ABI = 4
 RECORD = 4
 
 # Where the kernels are: an algorithm brings those that it uses into the heap.
-_HOMES = {
+HOMES = {
     "accumulate": "buffers",
     "acrobot_observe": "acrobot",
     "acrobot_reset": "acrobot",
@@ -101,7 +101,7 @@ _HOMES = {
     "value_delta": "on_policy",
     "weigh_rows": "recurrent",
 }
-__getattr__ = lazy.loader(__name__, _HOMES)
+__getattr__ = lazy.loader(__name__, HOMES)
 
 
 def variants():

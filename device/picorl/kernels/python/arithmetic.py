@@ -1,6 +1,11 @@
 """What the contract says about single numbers."""
 
-from math import exp, log, tanh
+from math import exp, log
+
+try:
+    from math import tanh
+except ImportError:  # CircuitPython's boards
+    from .elementary import tanh
 
 FLT_MIN = 1.1754943508222875e-38  # the smallest normal float32
 _INFINITY = float("inf")
@@ -20,7 +25,7 @@ def flushed_exp(x):
     return flush(exp(x)) if x < 88.722 or x != x else _INFINITY
 
 
-_LEAK = 0.009999999776482582  # 0.01
+LEAK = 0.009999999776482582  # 0.01
 
 
 def activated(x, activation):
@@ -30,7 +35,7 @@ def activated(x, activation):
     if activation == 2:
         x = tanh(x)
     elif activation == 3:
-        x = x if x >= 0 else _LEAK * x
+        x = x if x >= 0 else LEAK * x
     elif activation == 4:
         x = 1 / (1 + flushed_exp(-x))
     return flush(x)
@@ -43,7 +48,7 @@ def slope(y, activation):
     if activation == 2:
         return 1 - y * y
     if activation == 3:
-        return 1.0 if y > 0 else _LEAK
+        return 1.0 if y > 0 else LEAK
     if activation == 4:
         return y * (1 - y)
     return 1.0

@@ -17,11 +17,14 @@ def copy_columns(src, src_width, src_column, src_row, dst, dst_width, dst_column
     checks.need(kernel, "dst", dst, (dst_row + rows) * dst_width)
     checks.fits(kernel, "src_column", src_column, "columns", columns, "src_width", src_width)
     checks.fits(kernel, "dst_column", dst_column, "columns", columns, "dst_width", dst_width)
-    for r in range(rows):
-        s = (src_row + r) * src_width + src_column
-        d = (dst_row + r) * dst_width + dst_column
-        for i in range(columns):
-            dst[d + i] = src[s + i]
+    to = memoryview(dst)
+    of = memoryview(src)
+    s = src_row * src_width + src_column
+    d = dst_row * dst_width + dst_column
+    for _ in range(rows):
+        to[d : d + columns] = of[s : s + columns]
+        s += src_width
+        d += dst_width
 
 
 def copy(src, src_start, dst, dst_start, count):
@@ -30,8 +33,7 @@ def copy(src, src_start, dst, dst_start, count):
     checks.integer("copy", "count", count)
     checks.need("copy", "src", src, src_start + count)
     checks.need("copy", "dst", dst, dst_start + count)
-    for i in range(count):
-        dst[dst_start + i] = src[src_start + i]
+    memoryview(dst)[dst_start : dst_start + count] = memoryview(src)[src_start : src_start + count]
 
 
 def fill(x, value, start, count):
@@ -39,8 +41,14 @@ def fill(x, value, start, count):
     checks.need("fill", "x", x, end)
     checks.need("fill", "value", value, 1)
     number = value[0]
-    for i in range(start, end):
+    done = min(start + 16, end)
+    for i in range(start, done):
         x[i] = number
+    x = memoryview(x)
+    while done < end:
+        n = min(done - start, end - done)
+        x[done : done + n] = x[start : start + n]
+        done += n
 
 
 def accumulate(total, index, x):
@@ -82,15 +90,15 @@ def permutation(rng, indices, count):
     checks.need("permutation", "indices", indices, count, "i")
     for i in range(count):
         indices[i] = i
-    words = None
-    for k in range(count - 1):
-        if not k & 1:
-            words = threefry.block(rng, k >> 1)
-        i = count - 1 - k
-        j = words[k & 1] * (i + 1) >> 32
-        other = indices[j]
-        indices[j] = indices[i]
-        indices[i] = other
+    i = count - 1
+    for words in threefry.blocks(rng, 0, count // 2):
+        for word in words:
+            if i:
+                j = word * (i + 1) >> 32
+                other = indices[j]
+                indices[j] = indices[i]
+                indices[i] = other
+                i -= 1
     threefry.advance(rng)
 
 
@@ -104,11 +112,17 @@ def gather_rows(src, indices, dst, limit, width, start, count):
     checks.need(kernel, "dst", dst, count * width)
     checks.within(kernel, "indices", indices, start, end, limit)
     at = 0
-    for k in range(start, end):
-        row = indices[k] * width
-        for i in range(row, row + width):
-            dst[at] = src[i]
+    if width == 1:
+        for row in indices[start:end]:
+            dst[at] = src[row]
             at += 1
+        return
+    to = memoryview(dst)
+    of = memoryview(src)
+    for row in indices[start:end]:
+        row *= width
+        to[at : at + width] = of[row : row + width]
+        at += width
 
 
 def gather_ints(src, indices, dst, limit, start, count):

@@ -5,9 +5,16 @@ from array import array
 RECORD = 4
 _MAX_INT = 0xFFFFFF
 
+# MicroPython looks a builtin up among all of them, one after the other: 700 instructions.
+_int = int
+_isinstance = isinstance
+_len = len
+_array = array
+_repr = repr
+
 
 def integer(kernel, name, value, least=0, most=_MAX_INT):
-    if not isinstance(value, int) or value < least or value > most:
+    if not _isinstance(value, _int) or value < least or value > most:
         bounds = "%d to %d" % (least, most) if most != least else str(least)
         if not isinstance(value, int):
             value = "not an integer"
@@ -15,20 +22,22 @@ def integer(kernel, name, value, least=0, most=_MAX_INT):
 
 
 def row_range(kernel, row, rows):
+    if _isinstance(row, _int) and _isinstance(rows, _int) and 0 <= row <= _MAX_INT and 0 <= rows <= _MAX_INT:
+        return row + rows
     integer(kernel, "row", row)
     integer(kernel, "rows", rows)
-    return row + rows
 
 
 def span(kernel, start, count):
+    if _isinstance(start, _int) and _isinstance(count, _int) and 0 <= start <= _MAX_INT and 0 <= count <= _MAX_INT:
+        return start + count
     integer(kernel, "start", start)
     integer(kernel, "count", count)
-    return start + count
 
 
 def _typecode(x):
-    if isinstance(x, array):
-        return repr(x[:0])[7]  # MicroPython's arrays have no .typecode
+    if _isinstance(x, _array):
+        return _repr(x[:0])[7]  # MicroPython's arrays have no .typecode
     if isinstance(x, (bytearray, bytes)):
         return "B"
     if isinstance(x, memoryview):
@@ -42,7 +51,7 @@ def need(kernel, name, x, size, code="f"):
         have = "array('%s')" % have if have else "not a buffer"
         want = ", ".join(["bytearray or array('B')" if c == "B" else "array('%s')" % c for c in code])
         raise ValueError("%s: %s is %s, must be %s" % (kernel, name, have, want))
-    if len(x) < size:
+    if _len(x) < size:
         unit = {"f": "floats", "i": "int32s", "I": "uint32s", "B": "bytes"}[code]
         raise ValueError("%s: %s holds %d %s, needs %d" % (kernel, name, len(x), unit, size))
 
@@ -58,6 +67,8 @@ def fits(kernel, start, column, count, columns, limit, width):
 
 
 def within(kernel, name, x, start, end, limit):
+    if end > start and 0 <= min(x[start:end]) and max(x[start:end]) < limit:
+        return
     for i in range(start, end):
         if not 0 <= x[i] < limit:
             integer(kernel, "%s[%d]" % (name, i), x[i], 0, limit - 1)

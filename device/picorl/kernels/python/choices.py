@@ -9,10 +9,11 @@ def epsilon_greedy(q, epsilon, rng, choice, n, row, rows):
     checks.need(kernel, "epsilon", epsilon, 1)
     checks.rng_state(kernel, rng)
     checks.need(kernel, "choice", choice, end, "i")
-    for r in range(row, end):
-        word0, word1 = threefry.block(rng, r)
+    r = row
+    for word0, word1 in threefry.blocks(rng, row, rows):
         random = (word0 >> 8) * 5.960464477539063e-08 < epsilon[0]  # 2^-24
         choice[r] = (word1 * n) >> 32 if random else arithmetic.largest(q, r * n, n)
+        r += 1
     threefry.advance(rng)
 
 

@@ -1,8 +1,9 @@
 """Networks."""
 
-from math import sqrt, tanh
+from math import sqrt
 
 from . import arithmetic, checks, threefry
+from .arithmetic import tanh
 
 
 def init_params(layout, params, rng):
@@ -35,7 +36,7 @@ def forward(layout, params, x, out, cache, row, rows):
         else:
             sink = out
             at = row * n_out
-        run = _dense if layout[record] == checks.DENSE else _rare(layout[record]).forward
+        run = _dense if layout[record] == checks.DENSE else rare(layout[record]).forward
         run(layout, record, params, start, source, source_at, sink, at, rows)
         start += checks.layer_params(layout, record)
         source = cache
@@ -43,7 +44,7 @@ def forward(layout, params, x, out, cache, row, rows):
         hidden += rows * layout[record + 2]
 
 
-def _rare(kind):
+def rare(kind):
     """The module of other layers. Few networks have them, and boards little memory."""
     if kind == checks.ELEMENTWISE:
         from . import elementwise as found
@@ -112,7 +113,7 @@ def backward(layout, params, x, out, cache, d_out, grad, d_x, row, rows):
             sink = d_x
             sink_at = 0
             slope = 0
-        run = _dense_backward if layout[record] == checks.DENSE else _rare(layout[record]).backward
+        run = _dense_backward if layout[record] == checks.DENSE else rare(layout[record]).backward
         run(layout, record, params, start, source, source_at, delta, at, grad, sink, sink_at, rows, slope)
         delta = cache
         at = hidden

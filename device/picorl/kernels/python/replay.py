@@ -122,12 +122,14 @@ def replay_sample(replay_flags, replay_state, rng, indices, capacity, count):
         raise ValueError("replay_sample: replay_flags has no row with a flag, must have one to draw")
     done = row = 0
     while done < count:
-        for word in threefry.block(rng, row):
-            i = (word * size) >> 32
-            if replay_flags[i] and done < count:
-                indices[done] = i
-                done += 1
-        row += 1
+        most = (count - done + 1) // 2
+        for words in threefry.blocks(rng, row, most):
+            for word in words:
+                i = (word * size) >> 32
+                if replay_flags[i] and done < count:
+                    indices[done] = i
+                    done += 1
+        row += most
     threefry.advance(rng)
 
 
@@ -161,18 +163,27 @@ def replay_gather(
     checks.need(kernel, "reward", reward, count)
     checks.need(kernel, "not_terminated", not_terminated, count)
     checks.within(kernel, "indices", indices, 0, count, capacity)
-    for k in range(count):
-        row = indices[k]
+    of = memoryview(replay_obs)
+    obs = memoryview(obs)
+    next_obs = memoryview(next_obs)
+    obs_action = memoryview(obs_action)
+    next_obs_action = memoryview(next_obs_action)
+    k = at = wide = 0
+    for row in indices[:count]:
         here = row * obs_size
         after = (row + 1) % capacity * obs_size
-        at = k * obs_size
-        wide = k * width
-        for i in range(obs_size):
-            obs[at + i] = obs_action[wide + i] = replay_obs[here + i]
-            next_obs[at + i] = next_obs_action[wide + i] = replay_obs[after + i]
+        row_obs = of[here : here + obs_size]
+        obs[at : at + obs_size] = row_obs
+        obs_action[wide : wide + obs_size] = row_obs
+        row_obs = of[after : after + obs_size]
+        next_obs[at : at + obs_size] = row_obs
+        next_obs_action[wide : wide + obs_size] = row_obs
+        at += obs_size
         here = row * act_size
-        wide += obs_size
-        for j in range(act_size):
-            obs_action[wide + j] = replay_action[here + j]
+        for j in range(wide + obs_size, wide + width):
+            obs_action[j] = replay_action[here]
+            here += 1
+        wide += width
         reward[k] = replay_reward[row]
         not_terminated[k] = 0.0 if replay_flags[row] == 2 else 1.0
+        k += 1
