@@ -14,11 +14,10 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
 
 from .. import boards, emulator, mpy, runner, serial_port
 from ..cli import main_of
-from .report import Report, table
+from .report import Report, table, wide_console
 
 LIBRARY = boards.ROOT / "device/picorl"
 PROGRAM = Path(__file__).with_name("device_import.py")
@@ -106,7 +105,7 @@ def main(
     out: Annotated[Path, typer.Option(dir_okay=False, help="As JSON.")] = Path("build/bench/import.json"),
 ):
     """Measure what an import takes of the heap."""
-    console = Console()
+    console = wide_console()
     chosen = boards.load(board)
     wanted = cases(chosen, ulab and ulab.absolute())
     found = {}
