@@ -1,6 +1,6 @@
 """The same source on a target and on the desktop: the same bits; nothing allocated; interrupted and resumed."""
 
-import importlib
+import importlib.util
 import sys
 from array import array
 from pathlib import Path
@@ -145,8 +145,10 @@ def test_every_module_imports_on_the_target(target):
         "picorl." + str(path.relative_to(Path(picorl.__file__).parent))[:-3].replace("/", ".").replace(".__init__", "")
         for path in sorted(Path(picorl.__file__).parent.rglob("*.py"))
     ]
-    source = "".join(f"import {one}\n" for one in modules if one != "picorl.__init__")
-    assert target.run(source + "print('imported')") == "imported\n"
-    for one in modules:
-        assert one == "picorl.__init__" or importlib.import_module(one)
+    modules.remove("picorl.__init__")
+    without = [one for one in modules if not one.startswith("picorl.kernels.ulab")]
+    source = f"try:\n import ulab\n modules = {modules!r}\nexcept ImportError:\n modules = {without!r}\n"
+    assert target.run(source + "for one in modules:\n __import__(one)\nprint('imported')") == "imported\n"
+    for one in modules if importlib.util.find_spec("ulab") else without:
+        assert importlib.import_module(one)
     assert "picorl" in sys.modules
