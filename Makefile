@@ -158,16 +158,18 @@ $(PEERS)/.more: | $(PEERS)/.installed
 	    echo 'picorl: they did not install; the comparison goes on without them'
 
 # ULAB: firmware with ulab for the same emulator.
+bench-import: BOARD ?= QEMU_CORTEX_M7
 bench-import: setup micropython ## heap that an import takes on an emulated Cortex-M7, by kernels, from source and from .mpy (ULAB=firmware.elf)
-	@$(VENV)/bin/python boards/firmware.py --quiet QEMU_CORTEX_M7
-	@$(VENV)/bin/python boards/firmware.py --quiet --stock QEMU_CORTEX_M7
+	@$(VENV)/bin/python boards/firmware.py --quiet $(BOARD)
+	@$(VENV)/bin/python boards/firmware.py --quiet --stock $(BOARD)
 	@$(VENV)/bin/python boards/natmod.py armv7emsp >build/logs/natmod.log
-	@$(VENV)/bin/python boards/natmod.py armv7emsp --algorithms sac --suffix=-sac >build/logs/natmod.log
-	@$(VENV)/bin/python -m picorl_host.bench.import_memory $(if $(ULAB),--ulab $(ULAB)) $(BENCH_ARGS)
+	@$(VENV)/bin/python boards/natmod.py armv7emsp --algorithms sac --suffix=-sac >build/logs/natmod-sac.log
+	@$(VENV)/bin/python -m picorl_host.bench.import_memory --board $(BOARD) $(if $(ULAB),--ulab $(ULAB)) $(BENCH_ARGS)
 
-bench-spread: setup micropython ## one training on a board beside 5 seeds here (BENCH_ARGS="--board QEMU_CORTEX_M7_REPR_C")
-	@$(VENV)/bin/python boards/firmware.py --quiet QEMU_CORTEX_M7_REPR_C
-	@$(VENV)/bin/python -m picorl_host.bench.spread $(BENCH_ARGS)
+bench-spread: BOARD ?= QEMU_CORTEX_M7_REPR_C
+bench-spread: setup micropython ## a board's training beside 5 seeds here: is its return within theirs? (BENCH_ARGS="--kernels python")
+	@$(if $(findstring --port,$(BENCH_ARGS)),:,$(VENV)/bin/python boards/firmware.py --quiet $(BOARD))
+	@$(VENV)/bin/python -m picorl_host.bench.spread --board $(BOARD) $(BENCH_ARGS)
 
 clean: ## remove everything that was built or downloaded
 	rm -rf build native_modules/generated host/*.egg-info host/_picorl*.so

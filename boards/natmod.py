@@ -18,7 +18,6 @@ from debian import Missing
 from micropython import BUILD, ROOT
 
 FOLDER = ROOT / "native_modules/natmod"
-PRODUCTS = BUILD / "natmod"
 
 # The compiler, and Debian's packages that bring it and its headers.
 ARM = ("arm-none-eabi-gcc", ["gcc-arm-none-eabi", "libnewlib-arm-none-eabi"])
@@ -47,7 +46,7 @@ def bring_compiler(arch):
 
 def build(arch, tree, algorithms="", suffix=""):
     """The path of the module for arch; algorithms, with blanks between, are all it can: none named, it can every one."""
-    product = PRODUCTS / f"{arch}_6.3{suffix}/_picorl.mpy"
+    product = BUILD / f"natmod{suffix}/{arch}_6.3/_picorl.mpy"
     recipe = micropython.digest(FOLDER / "Makefile", ROOT / "boards/natmod.py")
     built_as, remember = micropython.up_to_date(product, tree.resolve(), micropython.version(tree), recipe, algorithms)
     if not built_as:
@@ -77,7 +76,9 @@ def main():
         metavar="NAMES",
         help='such as "sac ppo", or "sac norm activations" for its optional layers; default: all there are',
     )
-    parser.add_argument("--suffix", default="", metavar="TEXT", help="of the folders' names, to have several builds")
+    parser.add_argument(
+        "--suffix", default="", metavar="TEXT", help="build/natmodTEXT/ is the folder, to have several builds"
+    )
     arguments = parser.parse_args()
     wanted, algorithms = arguments.archs, " ".join(sorted(arguments.algorithms.split()))
     unknown = set(wanted) - set(COMPILERS)

@@ -2,6 +2,7 @@
 
 from array import array
 
+import numpy as np
 import pytest
 
 import picorl
@@ -358,6 +359,23 @@ def test_the_replay_always_comes_to_hold_a_batch(algorithm):
     agent = algorithm(env, hidden=(4,), batch_size=20, replay_capacity=42, warmup_steps=0)
     list(picorl.train(agent, env, 200, evaluate_every=200, evaluate_episodes=0))
     assert agent.updates > 150
+
+
+@pytest.mark.parametrize("backend", ("_picorl", "picorl_numpy", "python"))
+def test_the_best_return_is_told_to_the_last_bit_and_finite(backend):
+    before = picorl.kernels.name
+    picorl.kernels.select(backend)
+    try:
+        agent = picorl.SAC(Pendulum(), hidden=(4,), batch_size=4, replay_capacity=20)
+    finally:
+        picorl.kernels.select(before)
+    first, next_up = array("f", (-150.1,)), array("f", (np.nextafter(np.float32(-150.1), np.float32(0)),))
+    assert agent.note_return(first) is True
+    assert agent.note_return(first) is False
+    assert agent.note_return(next_up) is True
+    for value in (float("nan"), float("inf")):
+        assert agent.note_return(array("f", (value,))) is False
+    assert bytes(agent.best_return) == bytes(next_up)
 
 
 MOST = 0x7F000000  # 2^31 less what steps can grow by at a time

@@ -14,12 +14,14 @@ from picorl_host.bench import (
     counting,
     emulated,
     growth,
+    import_memory,
     kernel_speed,
     loops,
     m7_code,
     m7_forward,
     m7_training,
     pico,
+    spread,
     timing,
 )
 from picorl_host.bench.report import Report, thousands
@@ -271,3 +273,34 @@ def test_without_a_compiler_there_is_no_peak(monkeypatch, tmp_path):
     monkeypatch.setenv("PATH", str(tmp_path))
     monkeypatch.delenv("CC", raising=False)
     assert timing.peak("avx2", tmp_path) is None
+
+
+@pytest.mark.parametrize("value,missed", ((-145.0, 0), (-146.4, 0), (-146.5, 1), (-144.9, 1)))
+def test_a_boards_return_is_judged_by_the_spread_of_the_seeds(value, missed):
+    here = [{"return": one, "crc": "00000000"} for one in (-145.3, -146.4, -145.0)]
+    table, found = spread.report("BOARD", "python", {"return": value, "crc": "12345678"}, here)
+    assert table.row_count == 4
+    assert len(found.missed) == missed
+    assert found.data["on_board"]["return"] == value
+
+
+def test_heap_of_an_import_is_judged_by_how_the_library_came():
+    said = {"made": 40_000, "trained": 41_000}
+    found = {
+        ("C", "source"): {**said, "imported": 60_000},
+        ("C", ".mpy"): {**said, "imported": 30_001},
+        ("C", "frozen"): {**said, "imported": 70_000},
+    }
+    table, report = import_memory.tabulate(found)
+    assert table.row_count == 3
+    assert [line.split(":")[0] for line in report.missed] == ["import picorl, C, .mpy"]
+
+
+def test_every_kind_of_kernels_is_imported_from_a_firmware_of_its_own(tmp_path):
+    board = boards.load("QEMU_CORTEX_M7")
+    found = {case.name: case for case in import_memory.cases(board, tmp_path / "ulab.elf")}
+    assert [case.backend for case in found.values()] == ["_picorl", "_picorl", "_picorl", "python", "ulab"]
+    assert found["C, in the firmware"].firmware == board.firmware()
+    assert found["plain Python"].firmware == board.firmware("stock")
+    assert found["ulab"].firmware == tmp_path / "ulab.elf"
+    assert len({case.native for case in found.values()}) == 3

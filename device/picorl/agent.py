@@ -244,9 +244,11 @@ class Agent:
         return ((self.actor, self.best),)
 
     def note_return(self, mean):
-        """Keep the policy if mean (1), the mean return of an evaluation, is the best yet; whether it is."""
-        # By kernels: Python's floats may have too few bits to tell them apart.
+        """Keep the policy if mean (1), the mean return of an evaluation, is the best yet; whether it is. One that is not finite never is."""
         k = self._kernels
+        if not k.all_finite(mean, 0, 1):
+            return False
+        # By kernels: Python's floats may have too few bits to tell them apart.
         pair, larger = array("f", (0, 0)), array("i", (0,))
         k.copy(self.best_return, 0, pair, 0, 1)
         k.copy(mean, 0, pair, 1, 1)

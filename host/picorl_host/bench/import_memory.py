@@ -14,14 +14,12 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
 
 from .. import boards, emulator, mpy, runner, serial_port
 from ..cli import main_of
-from .report import Report, table
+from .report import Report, table, wide_console
 
 LIBRARY = boards.ROOT / "device/picorl"
-NATIVE = boards.ROOT / "build/natmod"
 PROGRAM = Path(__file__).with_name("device_import.py")
 KB = 1000
 # Bytes, of the import.
@@ -44,8 +42,8 @@ def cases(board, ulab):
     stock, arch = board.firmware("stock"), board.data["mpy_arch"]
     found = [
         Case("C, in the firmware", "_picorl", board.firmware()),
-        Case("C, native module, all", "_picorl", stock, NATIVE / f"{arch}_6.3"),
-        Case("C, native module, sac", "_picorl", stock, NATIVE / f"{arch}_6.3-sac"),
+        Case("C, native module, all", "_picorl", stock, boards.ROOT / f"build/natmod/{arch}_6.3"),
+        Case("C, native module, sac", "_picorl", stock, boards.ROOT / f"build/natmod-sac/{arch}_6.3"),
         Case("plain Python", "python", stock),
     ]
     return found + ([Case("ulab", "ulab", ulab)] if ulab else [])
@@ -107,7 +105,7 @@ def main(
     out: Annotated[Path, typer.Option(dir_okay=False, help="As JSON.")] = Path("build/bench/import.json"),
 ):
     """Measure what an import takes of the heap."""
-    console = Console()
+    console = wide_console()
     chosen = boards.load(board)
     wanted = cases(chosen, ulab and ulab.absolute())
     found = {}

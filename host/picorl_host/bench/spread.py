@@ -13,12 +13,11 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
 from rich.table import Table
 
 from .. import boards, runner, train
 from ..cli import main_of
-from .report import Report
+from .report import Report, wide_console
 
 
 def within(value, others):
@@ -53,7 +52,7 @@ def main(
     out: Annotated[Path, typer.Option(dir_okay=False, help="The results as JSON.")] = Path("build/bench/spread.json"),
 ):
     """Train once on a board and several times here; compare the returns."""
-    console = Console()
+    console = wide_console()
     chosen = boards.load(board)
     config = train.board_config(chosen, None, steps)
     config["agent"] |= json.loads(options)
