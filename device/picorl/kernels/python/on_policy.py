@@ -75,7 +75,7 @@ def _objective(kernel, old_log_prob, advantage, clip, entropy, end):
     checks.need(kernel, "entropy", entropy, 1)
 
 
-def _begin_stats(stats, row):
+def begin_stats(stats, row):
     if row == 0:
         for i in range(3):
             stats[i] = 0.0
@@ -93,7 +93,7 @@ def ppo_gaussian_delta(
     checks.need(kernel, "d_mean", d_mean, end * act_size)
     checks.need(kernel, "d_log_std", d_log_std, act_size)
     checks.need(kernel, "stats", stats, 3)
-    _begin_stats(stats, row)
+    begin_stats(stats, row)
     for r in range(row, end):
         log_prob = _density(mean, raw, log_std, act_size, r)
         g = _surrogate(log_prob, old_log_prob[r], advantage[r], clip[0], stats, batch)
@@ -156,7 +156,7 @@ def ppo_categorical_delta(logits, choice, old_log_prob, advantage, clip, entropy
     checks.need(kernel, "d_logits", d_logits, end * n)
     checks.need(kernel, "stats", stats, 3)
     checks.within(kernel, "choice", choice, row, end, n)
-    _begin_stats(stats, row)
+    begin_stats(stats, row)
     for r in range(row, end):
         at = r * n
         log_sum = arithmetic.log_sum_exp(logits, at, n)

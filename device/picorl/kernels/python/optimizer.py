@@ -30,11 +30,6 @@ def _adam(kernel, params, grad, m, v, hyper, state, start, end):
     checks.need(kernel, "v", v, end)
     checks.need(kernel, "hyper", hyper, 4)
     checks.need(kernel, "state", state, 4)
-    adam_elements(params, grad, m, v, hyper, state, start, end)
-
-
-def adam_elements(params, grad, m, v, hyper, state, start, end):
-    """Without checks."""
     beta1 = hyper[1]
     beta2 = hyper[2]
     epsilon = hyper[3]

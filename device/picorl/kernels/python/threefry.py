@@ -84,7 +84,7 @@ def blocks(rng, row, count):
     end = row + count
     while row < end:
         n = min(_LANES, end - row)
-        if n > 2:
+        if n > 4:  # they take memory, which a collection has to bring back
             words = _lanes(rng, row, n)
             for i in range(0, 2 * n, 2):
                 yield words[i], words[i + 1]

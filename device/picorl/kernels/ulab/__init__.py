@@ -25,10 +25,24 @@ for _name in _NEEDED:
 _HOMES = {
     "adam": "optimizer",
     "adam_delta": "optimizer",
+    "add_squares": "optimizer",
     "apply_delta": "optimizer",
     "backward": "networks",
     "forward": "networks",
+    "gaussian_head": "actor_critic",
+    "gaussian_head_backward": "actor_critic",
+    "gaussian_log_prob": "on_policy",
+    "mse_delta": "actor_critic",
+    "policy_delta": "actor_critic",
     "polyak": "optimizer",
+    "ppo_gaussian_delta": "on_policy",
+    "scale": "optimizer",
+    "sgd_delta": "optimizer",
+    "smoothed_action": "actor_critic",
+    "standardise": "on_policy",
+    "td_target": "actor_critic",
+    "temperature_grad": "actor_critic",
+    "value_delta": "on_policy",
 }
 
 

@@ -4,35 +4,23 @@ from ulab import numpy as np
 
 from ..python import arithmetic, checks
 from ..python.networks import rare
+from .vectors import MINUS_ONE, ONE, ZERO, flush
 from .views import BLOCK, FLOAT32, matrix, put, save, set_weights
 
-ZERO = np.zeros(1)
-ONE = np.ones(1)
-MINUS_ONE = -ONE
-LEAST = np.array([arithmetic.FLT_MIN])
-MINUS_LEAST = -LEAST
-
-
-def flush(x):
-    """Make subnormal numbers of x zero, in place."""
-    normal = x >= LEAST
-    normal += x <= MINUS_LEAST
-    x *= normal
+_LEAK = arithmetic.LEAK
 
 
 def _activate(x, activation):
     """What a layer's output is of its sums x, with which it may do as it likes."""
     if activation == 1:
         x = np.maximum(x, ZERO)
-        x *= x >= LEAST
-        return x
-    if activation == 2:
-        x = np.tanh(x)
+    elif activation == 2:
+        np.tanh(x, out=x)
     elif activation == 3:
-        x = np.maximum(x, x * arithmetic.LEAK)
+        x = np.maximum(x, x * _LEAK)
     elif activation == 4:
         x *= MINUS_ONE
-        x = np.exp(x)
+        np.exp(x, out=x)
         x += ONE
         x = ONE / x
     flush(x)
@@ -48,21 +36,13 @@ def slope(gradient, y, activation):
         y *= gradient
         gradient -= y
     elif activation == 3:
-        y = (y > ZERO) * (1 - arithmetic.LEAK)
-        y += arithmetic.LEAK
+        y = (y > ZERO) * (1 - _LEAK)
+        y += _LEAK
         gradient *= y
     elif activation == 4:
         other = ONE - y
         other *= y
         gradient *= other
-
-
-def _row_block(network, rows):
-    """How many rows of all layers fit into a block."""
-    most = 1
-    for layer in network.layers:
-        most = max(most, layer.n, layer.m)
-    return max(1, min(rows, BLOCK // most))
 
 
 def forward(views, layout, params, x, out, cache, row, rows):
@@ -78,9 +58,8 @@ def forward(views, layout, params, x, out, cache, row, rows):
             if layer.kind == checks.DENSE:
                 set_weights(layer, views.need("forward", "params", params, 0))
     last = layers[-1]
-    block = _row_block(network, rows)
-    for first in range(0, rows, block):
-        count = min(block, rows - first)
+    for first in range(0, rows, network.rows):
+        count = min(network.rows, rows - first)
         here = matrix(x, (row + first) * n_in, count, n_in) if n_in else None
         source = x
         source_at = (row + first) * n_in
@@ -132,9 +111,8 @@ def backward(views, layout, params, x, out, cache, d_out, grad, d_x, row, rows):
         for layer in gradients or ():
             if layer.kind == checks.DENSE:
                 set_weights(layer, views.need("backward", "grad", grad, 0))
-    block = _row_block(network, rows)
-    for first in range(0, rows, block):
-        count = min(block, rows - first)
+    for first in range(0, rows, network.rows):
+        count = min(network.rows, rows - first)
         _block_backward(
             layout, network, gradients, params, grad, x, out, cache, d_out, d_x, row + first, first, count, rows
         )

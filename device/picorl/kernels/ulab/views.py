@@ -11,8 +11,19 @@ FLOAT32 = np.zeros(1).itemsize == 4
 
 # Views of more buffers than an agent has: a program that brings new ones all the time must not fill the heap with them.
 _MOST = 128
+# Of one buffer: the layers of a cache, or a batch in chunks. The rows of a rollout are one after the other, and do not come back soon.
+_MATRICES = 4
+# Gradients of actor and critic may share one.
+_NETWORKS = 4
 # Floats of a temporary array: some pieces of free heap are always larger.
 BLOCK = 1024
+
+
+# MicroPython looks a builtin up among all of them, one after the other: 700 instructions.
+_id = id
+_len = len
+_bytes = bytes
+_memoryview = memoryview
 
 
 class Buffer:
@@ -24,17 +35,20 @@ class Buffer:
         self.code = code
         self.all = None  # a view of all its floats
         self.bytes = None  # a memoryview
-        self.matrices = None
+        self.matrices = []  # (start, rows, columns, view), …
         self.networks = []
 
 
 class Network:
     """Views of a network's parameters, or of a gradient of that shape."""
 
-    def __init__(self, key, sizes, layers):
-        self.key = key
-        self.sizes = sizes
+    def __init__(self, layout, sizes, layers):
+        self.layout = layout
+        self.key = _bytes(layout)
+        self.sizes = sizes  # n_in, n_out, n_hidden, n_params
         self.layers = layers
+        # So many at a time.
+        self.rows = max(1, BLOCK // max([max(layer.n, layer.m) for layer in layers]))
 
 
 class Layer:
@@ -61,8 +75,8 @@ class Views:
 
     def need(self, kernel, name, x, size, code="f"):
         """What is known of x, after the check of picorl.kernels.python.checks."""
-        found = self._buffers.get(id(x))
-        if found is None or found.length != len(x) or found.length < size or found.code != code:
+        found = self._buffers.get(_id(x))
+        if found is None or found.length != _len(x) or found.length < size or found.code != code:
             checks.need(kernel, name, x, size, code)
             found = Buffer(x, code)
             if self._keep:
@@ -73,16 +87,13 @@ class Views:
 
     def network(self, kernel, layout, name, params):
         """The Network of params, after the checks."""
-        key = bytes(self.need(kernel, "layout", layout, 0, "i").x)
-        sizes = None
-        found = self._buffers.get(id(params))
-        if found is None or found.length != len(params) or found.code != "f":
-            sizes = checks.shape(kernel, layout, params)
-            found = self.need(kernel, name, params, sizes[3])
-        for network in found.networks:
-            if network.key == key:
-                return network
-        sizes = sizes or checks.shape(kernel, layout, params)
+        found = self._buffers.get(_id(params))
+        if found is not None and found.length == _len(params):
+            for network in found.networks:
+                if network.layout is layout and network.key == _bytes(layout):
+                    return network
+        sizes = checks.shape(kernel, layout, params)
+        found = self.need(kernel, name, params, sizes[3])
         layers = []
         start = 0
         for record in range(0, len(layout), checks.RECORD):
@@ -91,7 +102,9 @@ class Views:
                 set_weights(layer, found)
             layers.append(layer)
             start += checks.layer_params(layout, record)
-        network = Network(key, sizes, layers)
+        network = Network(layout, sizes, layers)
+        if _len(found.networks) == _NETWORKS:
+            found.networks.clear()
         found.networks.append(network)
         return network
 
@@ -112,20 +125,20 @@ def _flat(buffer, start, count):
 
 
 def _matrix(buffer, start, rows, columns):
-    if buffer.matrices is None:
-        buffer.matrices = {}
-    key = start * 65536 + columns
-    found = buffer.matrices.get(key)
-    if found is None or found[0] != rows:
-        found = (rows, _flat(buffer, start, rows * columns).reshape((rows, columns)))
-        buffer.matrices[key] = found
-    return found[1]
+    for found in buffer.matrices:
+        if found[0] == start and found[1] == rows and found[2] == columns:
+            return found[3]
+    view = _flat(buffer, start, rows * columns).reshape((rows, columns))
+    if _len(buffer.matrices) == _MATRICES:
+        buffer.matrices.clear()
+    buffer.matrices.append((start, rows, columns, view))
+    return view
 
 
 def _put(buffer, start, values):
     if buffer.bytes is None:
-        buffer.bytes = memoryview(buffer.x)
-    source = memoryview(values)
+        buffer.bytes = _memoryview(buffer.x)
+    source = _memoryview(values)
     buffer.bytes[start : start + len(source)] = source
 
 
