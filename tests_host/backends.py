@@ -52,6 +52,8 @@ class _OnTheDouble:
 
 
 class _WithItsMemoryview(importlib.machinery.SourceFileLoader):
+    """Gives modules a memoryview that knows the double's arrays, before they run and perhaps keep it under a shorter name."""
+
     def exec_module(self, module):
         module.memoryview = ulab_double.memoryview
         super().exec_module(module)

@@ -93,16 +93,12 @@ def _imports(node):
 
 def guarded(path, line, code):
     """Whether a line lies in a `try` whose handlers take what the error would raise."""
-    for node in ast.walk(ast.parse(Path(path).read_text())):
+    for node in ast.walk(ast.parse(path.read_text())):
         if isinstance(node, ast.Try) and node.body[0].lineno <= line <= node.body[-1].end_lineno:
-            for handler in node.handlers:
-                names = (
-                    {name.id for name in ast.walk(handler.type) if isinstance(name, ast.Name)}
-                    if handler.type
-                    else set()
-                )
-                if names & GUARDS.get(code, set()):
-                    return True
+            kinds = [handler.type for handler in node.handlers if handler.type]
+            caught = {name.id for kind in kinds for name in ast.walk(kind) if isinstance(name, ast.Name)}
+            if caught & GUARDS.get(code, set()):
+                return True
     return False
 
 
@@ -112,17 +108,14 @@ def check(interpreter, device, cache=BUILD / "cache"):
     layout = prepare()
     path = [HERE / "stubs" / ours, layout / official, device]
     cache = Path(cache) / interpreter.replace(" ", "-")
-    mypy = [BUILD / "venv/bin/python", "-m", "mypy", "--config-file", HERE / "mypy.ini", "--cache-dir", cache]
-    files = sources(device, others)
+    options = {
+        "--config-file": HERE / "mypy.ini",
+        "--cache-dir": cache,
+        "--custom-typeshed-dir": layout / "typeshed" / library,
+    }
+    command = [BUILD / "venv/bin/python", "-m", "mypy", "--no-error-summary", "--hide-error-context"]
     done = subprocess.run(
-        [
-            *mypy,
-            "--custom-typeshed-dir",
-            layout / "typeshed" / library,
-            "--no-error-summary",
-            "--hide-error-context",
-            *files,
-        ],
+        [*command, *(part for option in options.items() for part in option), *sources(device, others)],
         env={**os.environ, "MYPYPATH": os.pathsep.join(map(str, path))},
         cwd=HERE,  # mypy.ini names the plugin beside it
         capture_output=True,
