@@ -14,10 +14,10 @@ TORCH_TESTS = $(shell grep -l 'mark.torch' tests_host/*.py)
 
 # Emulated boards: those that `make test` runs on, and all of them.
 BOARDS = QEMU_CORTEX_M7 RPI_PICO
-ALL_BOARDS = $(BOARDS) QEMU_CORTEX_M4F QEMU_CORTEX_M0PLUS QEMU_RV32
-ALL_TARGETS = unix stock stock-natmod qemu-m7 pico qemu-m4f qemu-m0plus qemu-rv32 qemu-m7-natmod pico-natmod qemu-m7-arena
+ALL_BOARDS = $(BOARDS) QEMU_CORTEX_M7_REPR_C QEMU_CORTEX_M4F QEMU_CORTEX_M0PLUS QEMU_RV32
+ALL_TARGETS = unix stock stock-natmod qemu-m7 pico qemu-m7-repr-c qemu-m4f qemu-m0plus qemu-rv32 qemu-m7-natmod pico-natmod qemu-m7-arena
 
-.PHONY: help setup micropython natmod firmware emulate sizes dist train test test-torch test-boards soak lint typecheck format bench-learning bench-streaming bench-pendulum bench-kernels bench-growth bench-m7 bench-pico clean
+.PHONY: help setup micropython natmod firmware emulate sizes dist train test test-torch test-boards soak lint typecheck format bench-learning bench-streaming bench-pendulum bench-kernels bench-growth bench-m7 bench-pico bench-import bench-spread clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -63,7 +63,7 @@ sizes: setup ## what picorl costs in the firmware of every emulated board: flash
 	@$(VENV)/bin/python boards/firmware.py --quiet $(or $(BOARD),$(ALL_BOARDS))
 	@$(VENV)/bin/python boards/sizes.py $(BOARD)
 
-dist: setup ## what makers download: firmware, and .mpy files for mpremote's mip (build/dist/)
+dist: setup ## what makers download: firmware, .mpy files for mpremote's mip, a bundle for circup (build/dist/)
 	@$(VENV)/bin/python boards/dist.py
 
 train: setup micropython ## train SAC on Pendulum under MicroPython, or on BOARD=QEMU_CORTEX_M7, and CPython (TRAIN_ARGS=...)
@@ -75,7 +75,7 @@ else
 endif
 
 test: setup micropython natmod-x64 lint ## all tests, on the desktop and on emulated boards (PYTEST_ARGS=...)
-	@$(VENV)/bin/python boards/firmware.py --quiet $(BOARDS)
+	@$(VENV)/bin/python boards/firmware.py --quiet $(BOARDS) QEMU_CORTEX_M7_REPR_C
 	@$(MAKE) --no-print-directory $(PEERS)/.installed || \
 	    echo 'picorl: Stable-Baselines3 and PyTorch did not install: the tests that need them are skipped'
 	@$(VENV)/bin/pytest $(PYTEST_ARGS) tests_host tests_device
@@ -156,6 +156,18 @@ $(PEERS)/.more: | $(PEERS)/.installed
 	@echo "SBX and onnxruntime into $(PEERS) ..."
 	@$(PEERS)/bin/pip install -qq --disable-pip-version-check sbx-rl onnx onnxruntime && touch $@ || \
 	    echo 'picorl: they did not install; the comparison goes on without them'
+
+# ULAB: firmware with ulab for the same emulator.
+bench-import: setup micropython ## heap that an import takes on an emulated Cortex-M7, by kernels, from source and from .mpy (ULAB=firmware.elf)
+	@$(VENV)/bin/python boards/firmware.py --quiet QEMU_CORTEX_M7
+	@$(VENV)/bin/python boards/firmware.py --quiet --stock QEMU_CORTEX_M7
+	@$(VENV)/bin/python boards/natmod.py armv7emsp >build/logs/natmod.log
+	@$(VENV)/bin/python boards/natmod.py armv7emsp --algorithms sac --suffix=-sac >build/logs/natmod.log
+	@$(VENV)/bin/python -m picorl_host.bench.import_memory $(if $(ULAB),--ulab $(ULAB)) $(BENCH_ARGS)
+
+bench-spread: setup micropython ## one training on a board beside 5 seeds here (BENCH_ARGS="--board QEMU_CORTEX_M7_REPR_C")
+	@$(VENV)/bin/python boards/firmware.py --quiet QEMU_CORTEX_M7_REPR_C
+	@$(VENV)/bin/python -m picorl_host.bench.spread $(BENCH_ARGS)
 
 clean: ## remove everything that was built or downloaded
 	rm -rf build native_modules/generated host/*.egg-info host/_picorl*.so

@@ -69,10 +69,10 @@ class Referee:
         self._save = loop.agent.save
         loop.agent.save = self.save
 
-    def save(self, path, full):
+    def save(self, path, full, env):
         self.saves += 1
         self.unsafe += self.motor.duty != 0
-        self._save(path, full)
+        self._save(path, full, env)
 
     def watch(self, driven):
         ways = [one.failing for one in self.encoders if one.failing]

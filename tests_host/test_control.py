@@ -337,6 +337,16 @@ def test_checkpoints_are_written_when_due_with_the_motor_off(tmp_path, monkeypat
     assert 2 not in flags and sum(map(bool, flags)) == loop.agent.steps
 
 
+def test_checkpoints_go_on_when_a_boards_count_of_ticks_does_with_negative_numbers(tmp_path):
+    loop, _, _ = make(limit=1000, path=str(tmp_path / "robot.safetensors"), save_every=0.5)
+    loop._saved = 2**31 - 10
+    loop.counts[control.TICKS] = -(2**31) + 5
+    ticks(loop, 10)
+    assert loop.counts[control.SAVES] == 1
+    ticks(loop, 60)
+    assert loop.counts[control.SAVES] == 2
+
+
 def test_a_loop_goes_on_where_the_last_checkpoint_was_made(tmp_path):
     path = str(tmp_path / "robot.safetensors")
     loop, _, _ = make(path=path, save_every=0.3)
