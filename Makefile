@@ -3,6 +3,7 @@
 PYTHON ?= python3
 VENV = build/venv
 PEERS = build/peers-venv
+TYPECHECK = build/typecheck
 # Two tests at once on two cores; files stay together because their tests share what is slow to make.
 PYTEST_ARGS ?= -q -n auto --dist loadgroup
 
@@ -13,10 +14,10 @@ TORCH_TESTS = $(shell grep -l 'mark.torch' tests_host/*.py)
 
 # Emulated boards: those that `make test` runs on, and all of them.
 BOARDS = QEMU_CORTEX_M7 RPI_PICO
-ALL_BOARDS = $(BOARDS) QEMU_CORTEX_M4F QEMU_CORTEX_M0PLUS QEMU_RV32
-ALL_TARGETS = unix stock stock-natmod qemu-m7 pico qemu-m4f qemu-m0plus qemu-rv32 qemu-m7-natmod pico-natmod qemu-m7-arena
+ALL_BOARDS = $(BOARDS) QEMU_CORTEX_M7_REPR_C QEMU_CORTEX_M4F QEMU_CORTEX_M0PLUS QEMU_RV32
+ALL_TARGETS = unix stock stock-natmod qemu-m7 pico qemu-m7-repr-c qemu-m4f qemu-m0plus qemu-rv32 qemu-m7-natmod pico-natmod qemu-m7-arena
 
-.PHONY: help setup micropython natmod firmware emulate sizes dist train test test-torch test-boards soak lint format bench-learning bench-streaming bench-pendulum bench-kernels bench-growth bench-m7 bench-pico clean
+.PHONY: help setup micropython natmod firmware emulate sizes dist train test test-torch test-boards soak lint typecheck format bench-learning bench-streaming bench-pendulum bench-kernels bench-growth bench-m7 bench-pico bench-import bench-spread clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -62,7 +63,7 @@ sizes: setup ## what picorl costs in the firmware of every emulated board: flash
 	@$(VENV)/bin/python boards/firmware.py --quiet $(or $(BOARD),$(ALL_BOARDS))
 	@$(VENV)/bin/python boards/sizes.py $(BOARD)
 
-dist: setup ## what makers download: firmware, and .mpy files for mpremote's mip (build/dist/)
+dist: setup ## what makers download: firmware, .mpy files for mpremote's mip, a bundle for circup (build/dist/)
 	@$(VENV)/bin/python boards/dist.py
 
 train: setup micropython ## train SAC on Pendulum under MicroPython, or on BOARD=QEMU_CORTEX_M7, and CPython (TRAIN_ARGS=...)
@@ -74,7 +75,7 @@ else
 endif
 
 test: setup micropython natmod-x64 lint ## all tests, on the desktop and on emulated boards (PYTEST_ARGS=...)
-	@$(VENV)/bin/python boards/firmware.py --quiet $(BOARDS)
+	@$(VENV)/bin/python boards/firmware.py --quiet $(BOARDS) QEMU_CORTEX_M7_REPR_C
 	@$(MAKE) --no-print-directory $(PEERS)/.installed || \
 	    echo 'picorl: Stable-Baselines3 and PyTorch did not install: the tests that need them are skipped'
 	@$(VENV)/bin/pytest $(PYTEST_ARGS) tests_host tests_device
@@ -93,10 +94,24 @@ soak: setup micropython ## two hours of a robot's simulated life, with failing s
 	@$(VENV)/bin/python boards/firmware.py --quiet QEMU_CORTEX_M7
 	@$(VENV)/bin/pytest -q tests_device/test_robot_on_device.py -m soak --target unix --target qemu-m7
 
-lint: setup ## ruff and clang-format, changing nothing
+lint: setup typecheck ## ruff, clang-format and mypy, changing nothing
 	@$(VENV)/bin/ruff check -q
 	@$(VENV)/bin/ruff format -q --check
 	@$(VENV)/bin/clang-format --style=file:native_modules/.clang-format --dry-run -Werror $(C_FILES) $(BENCH_C_FILES)
+
+typecheck: $(TYPECHECK)/.installed ## device/ against the official stubs of CircuitPython and MicroPython: what they lack is found
+	@$(TYPECHECK)/venv/bin/python tests_host/typecheck/check.py
+
+# Stubs of different interpreters shadow each other, and CPython's: each has a folder of its own.
+$(TYPECHECK)/.installed: $(wildcard tests_host/typecheck/*.txt)
+	@echo "mypy and the stubs of CircuitPython and MicroPython into $(TYPECHECK) ..."
+	@$(PYTHON) boards/debian.py python3-venv
+	@rm -rf $(TYPECHECK) && $(PYTHON) -m venv $(TYPECHECK)/venv
+	@$(TYPECHECK)/venv/bin/pip install -qq --disable-pip-version-check -r tests_host/typecheck/mypy.txt
+	@for stubs in circuitpython9 circuitpython10 rp2 unix; do \
+	    $(TYPECHECK)/venv/bin/pip install -qq --disable-pip-version-check --no-deps --target $(TYPECHECK)/$$stubs \
+	        -r tests_host/typecheck/$$stubs.txt || exit 1; done
+	@touch $@
 
 format: setup ## ruff and clang-format, rewriting files
 	@$(VENV)/bin/ruff check -q --fix
@@ -141,6 +156,18 @@ $(PEERS)/.more: | $(PEERS)/.installed
 	@echo "SBX and onnxruntime into $(PEERS) ..."
 	@$(PEERS)/bin/pip install -qq --disable-pip-version-check sbx-rl onnx onnxruntime && touch $@ || \
 	    echo 'picorl: they did not install; the comparison goes on without them'
+
+# ULAB: firmware with ulab for the same emulator.
+bench-import: setup micropython ## heap that an import takes on an emulated Cortex-M7, by kernels, from source and from .mpy (ULAB=firmware.elf)
+	@$(VENV)/bin/python boards/firmware.py --quiet QEMU_CORTEX_M7
+	@$(VENV)/bin/python boards/firmware.py --quiet --stock QEMU_CORTEX_M7
+	@$(VENV)/bin/python boards/natmod.py armv7emsp >build/logs/natmod.log
+	@$(VENV)/bin/python boards/natmod.py armv7emsp --algorithms sac --suffix=-sac >build/logs/natmod.log
+	@$(VENV)/bin/python -m picorl_host.bench.import_memory $(if $(ULAB),--ulab $(ULAB)) $(BENCH_ARGS)
+
+bench-spread: setup micropython ## one training on a board beside 5 seeds here (BENCH_ARGS="--board QEMU_CORTEX_M7_REPR_C")
+	@$(VENV)/bin/python boards/firmware.py --quiet QEMU_CORTEX_M7_REPR_C
+	@$(VENV)/bin/python -m picorl_host.bench.spread $(BENCH_ARGS)
 
 clean: ## remove everything that was built or downloaded
 	rm -rf build native_modules/generated host/*.egg-info host/_picorl*.so

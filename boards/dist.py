@@ -2,8 +2,8 @@
 
     build/venv/bin/python boards/dist.py
 
-One folder a kind of CPU holds all that goes onto a board, with the package.json that `mpremote mip install` takes. README.txt says what each
-file is for. What lies in build/dist/ is replaced as a whole, and only when everything was built.
+One folder a kind of CPU holds all that goes onto a board, with the package.json that `mpremote mip install` takes; circup/ is for
+CircuitPython. README.txt says what each file is for. What lies in build/dist/ is replaced as a whole, and only when everything was built.
 """
 
 import argparse
@@ -14,6 +14,7 @@ import shutil
 import sys
 import textwrap
 
+import bundle
 import debian
 import firmware
 import micropython
@@ -23,6 +24,8 @@ from micropython import BUILD, ROOT
 
 import picorl
 from picorl_host import boards, mpy
+from picorl_host.deploy import cross as compilers
+from picorl_host.runner import Problem
 
 DIST = BUILD / "dist"
 LIBRARY = ROOT / "device/picorl"
@@ -30,20 +33,22 @@ EXAMPLES = ROOT / "device/examples"
 VERSION = picorl.__version__
 
 
-def assemble(out, native, boards_built, cross):
+def assemble(out, native, boards_built, cross, circuitpython):
     """Fill the folder `out`, which must not exist yet.
 
-    native: {architecture: path of its _picorl.mpy}; boards_built: boards.Board whose firmware is there; cross: path of mpy-cross.
+    native: {architecture: path of its _picorl.mpy}; boards_built: boards.Board whose firmware is there; cross: path of mpy-cross;
+    circuitpython: {major version: path of CircuitPython's mpy-cross}.
     """
     out.mkdir(parents=True)
     for arch, module in native.items():
         package(out / arch, arch, module, cross)
+    bundle.bundle(out / "circup", circuitpython)
     for board in boards_built:
         source = board.firmware()
         shutil.copyfile(source, out / firmware_name(board))
     shutil.copyfile(ROOT / "LICENSE", out / "LICENSE.txt")
     shutil.copyfile(micropython.SOURCE / "LICENSE", out / "LICENSE-MicroPython.txt")
-    (out / "README.txt").write_text(readme(out, list(native), boards_built))
+    (out / "README.txt").write_text(readme(out, list(native), boards_built, sorted(circuitpython)))
     files = sorted(path for path in out.rglob("*") if path.is_file())
     sums = [f"{hashlib.sha256(path.read_bytes()).hexdigest()}  {path.relative_to(out).as_posix()}" for path in files]
     (out / "SHA256SUMS").write_text("\n".join(sums) + "\n")
@@ -69,7 +74,7 @@ def package(folder, arch, module, cross):
         shutil.copyfile(path, folder / "examples" / path.name)
 
 
-def readme(out, archs, boards_built):
+def readme(out, archs, boards_built, circuitpythons):
     """The text of README.txt, with the sizes of what lies in `out`."""
     real, emulated = (
         [b for b in boards_built if bool(b.get("firmware.flash")) is flashed] for flashed in (True, False)
@@ -94,6 +99,7 @@ def readme(out, archs, boards_built):
     parts.append("examples/ in each folder holds programs to begin with; `mpremote run` tries one.")
     if missing := sorted(set(natmod.COMPILERS) - set(archs)):
         parts.append(f"Not built, for want of a compiler: {', '.join(missing)}.")
+    parts += for_circuitpython(out / "circup", circuitpythons)
     if emulated:
         parts.append(
             "FIRMWARE FOR AN EMULATOR, to try picorl without a board; it says which port mpremote is to connect to:"
@@ -106,6 +112,20 @@ def readme(out, archs, boards_built):
             " (Trading) Ltd. (BSD-3-Clause), TinyUSB (MIT) and Mbed TLS (Apache-2.0)."
         )
     return "\n\n".join(part if part.startswith("    ") else textwrap.fill(part, 100) for part in parts) + "\n"
+
+
+def for_circuitpython(folder, majors):
+    """Paragraphs about the bundle."""
+    compiled = "".join(
+        f" picorl-{major}.x-mpy-{VERSION}.zip holds compiled files, for CircuitPython {major} only: less flash, heap and time."
+        for major in majors
+    )
+    return [
+        "CIRCUITPYTHON 9 or newer: unpack a zip, then copy its lib/picorl into the folder lib of the drive CIRCUITPY.",
+        listing(folder, f"picorl-py-{VERSION}.zip holds sources, for every CircuitPython.{compiled}"),
+        f"Put onto a GitHub release of a repository called picorl, with the tag {VERSION}, the files are a bundle of circup's:",
+        "    circup bundle-add OWNER/picorl\n    circup install picorl\n    circup example picorl/train_pendulum",
+    ]
 
 
 def listing(path, text):
@@ -130,7 +150,7 @@ def emulation(board):
 
 
 def build(archs, names):
-    """(native, boards_built, cross) for `assemble`; what no compiler is found for is left out, and told."""
+    """What `assemble` wants after its folder; what no compiler is found for is left out, and told."""
     tree = micropython.source()
     cross = micropython.mpy_cross(tree)
     native = {}
@@ -144,7 +164,10 @@ def build(archs, names):
     built = [boards.load(name) for name in names]
     for board in built:
         firmware.firmware(board, tree, cross)
-    return native, built, cross
+    circuitpython = compilers.circuitpython()
+    if not circuitpython:
+        print(f"left out: .mpy files for CircuitPython, whose own mpy-cross {compilers.VARIABLE} names", flush=True)
+    return native, built, cross, circuitpython
 
 
 def main():
@@ -162,7 +185,7 @@ def main():
         assemble(new, *parts)
         shutil.rmtree(DIST, ignore_errors=True)
         new.rename(DIST)
-    except (Missing, mpy.CompileError, mpy.BadMpy) as problem:
+    except (Missing, Problem, mpy.CompileError, mpy.BadMpy) as problem:
         sys.exit(f"picorl: {problem}")
     for path in sorted(DIST.iterdir()):
         size = sum(one.stat().st_size for one in [path, *path.rglob("*")] if one.is_file())

@@ -45,14 +45,16 @@ def bring_compiler(arch):
         raise Missing(f"native modules for {arch} need {command}{origin}")
 
 
-def build(arch, tree, algorithms=""):
+def build(arch, tree, algorithms="", suffix=""):
     """The path of the module for arch; algorithms, with blanks between, are all it can: none named, it can every one."""
-    product = PRODUCTS / f"{arch}_6.3/_picorl.mpy"
+    product = PRODUCTS / f"{arch}_6.3{suffix}/_picorl.mpy"
     recipe = micropython.digest(FOLDER / "Makefile", ROOT / "boards/natmod.py")
     built_as, remember = micropython.up_to_date(product, tree.resolve(), micropython.version(tree), recipe, algorithms)
     if not built_as:
         micropython.remove(product.parent)  # make does not see a change of flags
-    micropython.make(f"natmod-{arch}", FOLDER, ARCH=arch, MPY_DIR=tree, OUT=product.parent, ALGORITHMS=algorithms)
+    micropython.make(
+        f"natmod-{arch}{suffix}", FOLDER, ARCH=arch, MPY_DIR=tree, OUT=product.parent, ALGORITHMS=algorithms
+    )
     remember()
     product.touch()  # newer than its sources, even where those that changed are not in it
     return product
@@ -75,6 +77,7 @@ def main():
         metavar="NAMES",
         help='such as "sac ppo", or "sac norm activations" for its optional layers; default: all there are',
     )
+    parser.add_argument("--suffix", default="", metavar="TEXT", help="of the folders' names, to have several builds")
     arguments = parser.parse_args()
     wanted, algorithms = arguments.archs, " ".join(sorted(arguments.algorithms.split()))
     unknown = set(wanted) - set(COMPILERS)
@@ -93,7 +96,7 @@ def main():
                         raise
                     print(f"{arch:16}  left out: {missing}", flush=True)
                     continue
-                code, constants, variables, file = sizes(build(arch, tree, algorithms))
+                code, constants, variables, file = sizes(build(arch, tree, algorithms, arguments.suffix))
                 print(f"{arch:16}{code:10}{constants:11}{variables:8}{file:9}", flush=True)
     except Missing as missing:
         sys.exit(f"picorl: {missing}")

@@ -37,6 +37,18 @@ def crc(steps):
     print("crc", agent.crc(), agent.updates)
 
 
+def evaluated(steps):
+    """As crc, with evaluations on the way: what the best policy is, and its return."""
+    agent, env = make()
+    test_env = env.clone(9) if not hasattr(env, "n_envs") else envs.Pendulum(9, 20)
+    for _ in picorl.train(agent, env, steps, steps // 2, 3, test_env):
+        pass
+    crc = array("I", (0,))
+    for buffer in (agent.best_return, agent.best):
+        picorl.kernels.backend.crc32(buffer, crc)
+    print("crc", agent.crc(), agent.updates, "%08x" % crc[0])
+
+
 def pieces(steps):
     agent, env = make()
     run(agent, env, steps, hook=lambda: None)
@@ -113,6 +125,20 @@ def allocations(steps):
             done = None
         micropython.heap_unlock()
         print("allocates" if done is None else "clean", done)
+
+
+def loss(steps):
+    """Of a line that is learned from random batches."""
+    model = picorl.Regressor(1, 1, hidden=(8,), batch_size=16, normalise=False, learning_rate=0.01, seed=1)
+    rng, zero, half = array("I", (1, 20, 0, 0)), array("f", (0,)), array("f", (0.5,))
+    x, y = array("f", [0] * 16), array("f", [0] * 16)
+    k = picorl.kernels.backend
+    for _ in range(steps):
+        k.uniform(rng, x, 16)
+        k.fill(y, zero, 0, 16)
+        k.polyak(y, x, half, 0, 16)
+        model.learn(x, y)
+    print("loss", model.evaluate([(x, y)])["loss"])
 
 
 def regression(steps):

@@ -170,7 +170,7 @@ def gaussian_policy(name, z):
         return (mean, raw, log_std, old, 2, 2, 5)
     k.gaussian_log_prob(mean, raw, log_std, old, 2, 2, 5)
     for i, x in enumerate((0, 0, 0.5, -0.5, 0, 0.25, -0.25)):
-        old[i] += x
+        k.accumulate(old, i, array("f", (x,)))  # not by Python, whose floats may have fewer bits
     rest = (z.floats(7), array("f", [0.203125]), array("f", [0.0078125]), zeros(14), z.floats(2), z.floats(3))
     return (mean, raw, log_std, old) + rest + (2, 2, 5, 9)
 
@@ -186,7 +186,7 @@ def categorical_policy(name, z):
         return (logits, choices(), old, 3, 2, 5)
     k.categorical_log_prob(logits, choices(), old, 3, 2, 5)
     for i, x in enumerate((0, 0, 0.5, -0.5, 0, 0.25, -0.25)):
-        old[i] += x
+        k.accumulate(old, i, array("f", (x,)))
     rest = (z.floats(7), array("f", [0.203125]), array("f", [0.0078125]), zeros(21), z.floats(3))
     return (logits, choices(), old) + rest + (3, 2, 5, 9)
 

@@ -69,10 +69,10 @@ class Referee:
         self._save = loop.agent.save
         loop.agent.save = self.save
 
-    def save(self, path, full):
+    def save(self, path, full, env):
         self.saves += 1
         self.unsafe += self.motor.duty != 0
-        self._save(path, full)
+        self._save(path, full, env)
 
     def watch(self, driven):
         ways = [one.failing for one in self.encoders if one.failing]
@@ -162,29 +162,11 @@ class Robot:
         return True
 
 
-class Clock:
-    """Time passes when it is looked at: on a machine that is busy with other things too there is always some to learn in."""
-
-    def __init__(self):
-        self.now = 0
-
-    def ticks_us(self):
-        self.now += 100
-        return self.now
-
-    def ticks_add(self, ticks, delta):
-        return ticks + delta
-
-    def ticks_diff(self, end, start):
-        return end - start
-
-    def sleep_us(self, us):
-        self.now += us
-
-
 def locked(algorithm, options, ticks):
     """Without allocations: by the clock of the board, and by one that leaves time to learn."""
-    for clock in (None, Clock()):
+    from device_clock import Clock
+
+    for clock in (None, Clock(look=100)):
         locked_ticks(algorithm, options, ticks, clock)
 
 

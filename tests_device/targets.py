@@ -298,6 +298,7 @@ KINDS = {
 } | dict(
     (
         emulated("qemu-m7", "QEMU_CORTEX_M7"),
+        emulated("qemu-m7-repr-c", "QEMU_CORTEX_M7_REPR_C"),
         emulated("qemu-m4f", "QEMU_CORTEX_M4F"),
         emulated("qemu-m0plus", "QEMU_CORTEX_M0PLUS"),
         emulated("qemu-rv32", "QEMU_RV32"),

@@ -135,3 +135,14 @@ def test_failing_program_raises_with_what_it_said(target):
 def test_files_lie_beside_the_program(target):
     assert target.run("print(open('numbers.txt').read())", files=[("numbers.txt", b"1 2 3")]).strip() == "1 2 3"
     assert target.fetch("numbers.txt") == b"1 2 3"
+
+
+def test_info_says_why_these_kernels(target):
+    name, why = target.run(
+        "import picorl\nprint(picorl.kernels.name)\nprint(picorl.kernels.info()['why'])"
+    ).splitlines()
+    if name == "_picorl":
+        assert why == "the first choice"
+    else:
+        missing = ["_picorl"] if name == "ulab" else ["_picorl", "ulab"]
+        assert why.lower() == "; ".join(f"no {one} (no module named '{one}')" for one in missing)

@@ -13,6 +13,7 @@ import picorl
 
 ROOT = Path(__file__).resolve().parents[1]
 SCRIPT = (Path(__file__).parent / "device_robot.py").read_text()
+CLOCK = ("device_clock.py", (Path(__file__).parent / "device_clock.py").read_bytes())
 EXAMPLE = ("rotary_pendulum.py", (ROOT / "device/examples/rotary_pendulum.py").read_bytes())
 MINUTE = 60 * 50  # ticks
 HEAP = 512 * 1024  # of a board that has no more
@@ -111,7 +112,8 @@ def test_two_hours_with_failing_sensors_and_a_reset(roomy, tmp_path):
 @pytest.mark.parametrize("algorithm", ("SAC", "TD3"))
 def test_a_tick_allocates_nothing(native, algorithm):
     options = dict(hidden=(8, 8), batch_size=8, replay_capacity=100, warmup_steps=20, seed=0)
-    by_its_clock, with_time_to_learn = native.run(script(algorithm, options, 100, do="locked")).splitlines()
+    done = native.run(script(algorithm, options, 100, do="locked"), [CLOCK])
+    by_its_clock, with_time_to_learn = done.splitlines()
     # 500 ticks a second may leave a slow board no time for an update.
     assert by_its_clock in ("locked 120 False 1 1", "locked 120 True 1 1")
     assert with_time_to_learn == "locked 120 True 1 1"

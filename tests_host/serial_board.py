@@ -1,4 +1,4 @@
-"""A board on this machine: a stock MicroPython behind a pty, with a file system in an image file."""
+"""A board on this machine: a stock MicroPython behind a pty, with a file system in an image file or a folder."""
 
 import contextlib
 import os
@@ -39,7 +39,7 @@ class SerialBoard:
 
     def _start(self, *more):
         self.process = subprocess.Popen(
-            [self.firmware, "-X", "heapsize=4m", PROGRAM, *self.arguments, *more],
+            [self.firmware, "-X", "heapsize=8m", PROGRAM, *self.arguments, *more],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             env={**os.environ, "MICROPYPATH": ".frozen"},

@@ -2,18 +2,16 @@
 
 from array import array
 
-import gymnasium
 import numpy as np
 import pytest
+from gymnasium_reference import started
 
 from picorl.envs import Acrobot, AcrobotSwingUp
 
 
 @pytest.fixture
 def reference():
-    env = gymnasium.make("Acrobot-v1").unwrapped  # without the time limit
-    env.reset(seed=0)
-    return env
+    return started("Acrobot-v1")
 
 
 def pump(state, rng):

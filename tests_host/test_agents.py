@@ -5,7 +5,7 @@ from array import array
 import pytest
 
 import picorl
-from picorl.envs import Pendulum
+from picorl.envs import CartPole, Pendulum
 
 SMALL = dict(hidden=(16, 16), batch_size=20, replay_capacity=500, warmup_steps=30)
 ALGORITHMS = (picorl.SAC, picorl.TD3, picorl.RecurrentSAC)
@@ -358,3 +358,50 @@ def test_the_replay_always_comes_to_hold_a_batch(algorithm):
     agent = algorithm(env, hidden=(4,), batch_size=20, replay_capacity=42, warmup_steps=0)
     list(picorl.train(agent, env, 200, evaluate_every=200, evaluate_episodes=0))
     assert agent.updates > 150
+
+
+MOST = 0x7F000000  # 2^31 less what steps can grow by at a time
+
+
+@pytest.mark.parametrize(
+    ("kind", "make_env", "action"),
+    [
+        (picorl.SAC, Pendulum, array("f", (0,))),
+        (picorl.TD3, Pendulum, array("f", (0,))),
+        (picorl.RecurrentSAC, Pendulum, array("f", (0,))),
+        (picorl.StreamAC, Pendulum, array("f", (0,))),
+        (picorl.PPO, Pendulum, array("f", (0,))),
+        (picorl.DQN, CartPole, array("i", (0,))),
+        (picorl.StreamQ, CartPole, array("i", (0,))),
+    ],
+)
+def test_counters_end_before_they_overflow(kind, make_env, action):
+    env = make_env()
+    agent = kind(env, hidden=(4,))
+    env.reset()
+    agent.begin(env.obs)
+    agent.counters[0] = MOST
+    assert agent.observe(action, env.reward, env.obs, False, False)
+    assert agent.steps == MOST + 1
+    before = {name: bytes(getattr(agent, name)) for name, *_ in agent.declare()}
+    with pytest.raises(ValueError, match=r"steps or updates are beyond 2130706432: save the policy"):
+        agent.observe(action, env.reward, env.obs, False, False)
+    assert {name: bytes(getattr(agent, name)) for name, *_ in agent.declare()} == before
+
+
+def test_updates_end_before_they_overflow(algorithm, tmp_path):
+    agent, env = make(algorithm)
+    run(agent, env, 40)
+    agent.counters[1] = MOST
+    agent.update()
+    before = agent.crc()
+    for more in (agent.update, agent.work):
+        with pytest.raises(ValueError, match="steps or updates are beyond 2130706432"):
+            more()
+    assert agent.crc() == before and agent.updates == MOST + 1
+    agent.save(str(tmp_path / "policy"))
+    fresh, env = make(algorithm)
+    fresh.load(str(tmp_path / "policy"))
+    assert bytes(fresh.actor) == bytes(agent.actor)
+    run(fresh, env, 40)
+    assert fresh.updates == 40 - SMALL["warmup_steps"] + 1

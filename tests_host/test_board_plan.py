@@ -49,6 +49,35 @@ def test_instructions_of_stream_ac_are_near_the_counted_ones(hidden, update, act
     assert told_update == pytest.approx(update, rel=0.3) and told_act == pytest.approx(act, rel=0.5)
 
 
+# The same of RecurrentSAC, hidden as units, by units, batch, length and chunk; on the Cortex-M7 by `python -m picorl_host.bench.m7 --only recurrent`,
+# on the others by its program device_m7.py, replay 300 (a tick of the RV32 is 100 instructions).
+COUNTED_WITH_GRU = [
+    ("Cortex-M7", 8, 8, 12, None, 3_980, 30),
+    ("Cortex-M7", 8, 4, 12, 1, 4_664, 30),
+    ("Cortex-M7", 16, 16, 12, None, 12_950, 34),
+    ("Cortex-M7", 16, 16, 12, 4, 14_862, 33),
+    ("Cortex-M7", 16, 8, 24, None, 12_715, 34),
+    ("Cortex-M7", 32, 32, 12, None, 61_041, 44),
+    ("Cortex-M7", 64, 16, 12, 8, 84_527, 72),
+    ("Cortex-M4F", 16, 16, 12, None, 13_076, 35),
+    ("Cortex-M4F", 32, 8, 12, 4, 15_200, 45),
+    ("Cortex-M0+", 8, 8, 12, None, 99_561, 213),
+    ("Cortex-M0+", 16, 8, 12, None, 256_125, 468),
+    ("Cortex-M0+", 24, 4, 8, None, 167_375, 829),
+    ("RV32IMAC", 8, 8, 12, None, 90_795, 186),
+    ("RV32IMAC", 16, 8, 5, None, 128_945, 423),
+]
+
+
+@pytest.mark.parametrize(("mcu", "units", "batch", "length", "chunk", "update", "act"), COUNTED_WITH_GRU)
+def test_instructions_with_a_memory_are_near_the_counted_ones(mcu, units, batch, length, chunk, update, act):
+    options = dict(units=units, hidden=(units,), batch_size=batch, length=length, chunk=chunk)
+    plan = picorl.plan(picorl.RecurrentSAC, Pendulum(), **options)
+    told_act, _, told_update, _ = estimate.instructions(plan, estimate.core(mcu))
+    assert told_update == pytest.approx(1000 * update, rel=0.2)
+    assert told_act == pytest.approx(1000 * act, rel=0.3)
+
+
 def test_a_garbage_collection_is_near_the_counted_one():
     """5.18 M instructions on the Cortex-M7 with a heap of 700 KB, 576 KB of it an agent's buffers."""
     plan = picorl.plan(picorl.SAC, Pendulum(), replay_capacity=9_000, keep_best=False)

@@ -2,16 +2,14 @@
 
 from array import array
 
-import gymnasium
 import numpy as np
 import pytest
+from gymnasium_reference import started
 
 
 @pytest.fixture
 def reference():
-    env = gymnasium.make("CartPole-v1").unwrapped  # without the time limit
-    env.reset(seed=0)
-    return env
+    return started("CartPole-v1")
 
 
 def reset(backend, seed, envs):

@@ -10,7 +10,7 @@ from test_kernels import call, close, finite_differences
 
 
 def test_epsilon_greedy_explores_that_often_and_evenly(backend):
-    n = 4000 if backend.__name__ == "picorl.kernels.python" else 40_000
+    n = 4000 if backend.__name__.startswith("picorl.kernels.") else 40_000
     q = array("f", (0, 3, 1, 3)) * n
     for epsilon in (0, 0.3, 1):
         choice = array("i", [-1]) * n

@@ -7,6 +7,7 @@ from array import array
 from pathlib import Path
 
 import pytest
+from device_clock import Clock
 
 import picorl
 from picorl import control
@@ -17,25 +18,6 @@ EXAMPLES = Path(__file__).resolve().parents[1] / "device/examples"
 SMALL = dict(hidden=(8,), batch_size=4, replay_capacity=200, warmup_steps=4, seed=0)
 RATE = 100
 PERIOD = 10_000
-
-
-class Clock:
-    """Time that passes when it is slept, and when a test lets it."""
-
-    def __init__(self):
-        self.now = 0
-
-    def ticks_us(self):
-        return self.now
-
-    def ticks_add(self, ticks, delta):
-        return ticks + delta
-
-    def ticks_diff(self, end, start):
-        return end - start
-
-    def sleep_us(self, us):
-        self.now += us
 
 
 class Robot:
@@ -353,6 +335,16 @@ def test_checkpoints_are_written_when_due_with_the_motor_off(tmp_path, monkeypat
     # What the cut ended was stored as truncated: it bootstraps.
     flags = loop.agent.replay_flags
     assert 2 not in flags and sum(map(bool, flags)) == loop.agent.steps
+
+
+def test_checkpoints_go_on_when_a_boards_count_of_ticks_does_with_negative_numbers(tmp_path):
+    loop, _, _ = make(limit=1000, path=str(tmp_path / "robot.safetensors"), save_every=0.5)
+    loop._saved = 2**31 - 10
+    loop.counts[control.TICKS] = -(2**31) + 5
+    ticks(loop, 10)
+    assert loop.counts[control.SAVES] == 1
+    ticks(loop, 60)
+    assert loop.counts[control.SAVES] == 2
 
 
 def test_a_loop_goes_on_where_the_last_checkpoint_was_made(tmp_path):

@@ -4,6 +4,7 @@ import io
 import json
 import os
 import pty
+import signal
 import subprocess
 import sys
 import threading
@@ -19,6 +20,7 @@ from serial_board import MICROPYTHON, SerialBoard
 
 import picorl
 from picorl_host import cli, deploy, mpy, serial_port
+from picorl_host.deploy import kernels, library
 from picorl_host.runner import REPOSITORY, Problem
 
 # Of sys.implementation: firmware that loads .mpy files, but no native code. The x64 module takes long to send.
@@ -61,8 +63,8 @@ def test_library_and_program_arrive_and_import(image, program):
     with SerialBoard(image, changes=NO_NATIVE) as board:
         report, said = deployed(board.port, program)
         there = files(board.port)
-    sources = [path.relative_to(deploy.LIBRARY.parent) for path in deploy.LIBRARY.rglob("*.py")]
-    assert set(there) == {f"/lib/{path.with_suffix('.mpy').as_posix()}" for path in sources} | {"/main.py"}
+    sources = library.needed(report.board)
+    assert set(there) == {f"/lib/{name.removesuffix('.py')}.mpy" for name in sources} | {"/main.py"}
     assert sorted(report.sent) == sorted(there) and not report.unchanged
     assert report.imported == (picorl.__version__, "/lib/picorl/__init__.mpy", "python")
     assert report.board.frozen is None and report.board.native is None and report.board.heap > 1_000_000
@@ -110,7 +112,7 @@ def test_stock_firmware_gets_the_native_module_of_its_architecture(image):
 def test_a_wrong_native_module_is_named_and_the_board_untouched(image, monkeypatch, tmp_path, spoil, said):
     (tmp_path / "x64_6.3").mkdir()
     (tmp_path / "x64_6.3/_picorl.mpy").write_bytes(spoil(X64.read_bytes()))
-    monkeypatch.setattr(deploy, "NATIVE", tmp_path)
+    monkeypatch.setattr(kernels, "NATIVE", tmp_path)
     with SerialBoard(image) as board:
         with pytest.raises(Problem, match=f"_picorl.mpy {said}.*make natmod ARCH=x64. Nothing was changed"):
             deployed(board.port)
@@ -118,7 +120,7 @@ def test_a_wrong_native_module_is_named_and_the_board_untouched(image, monkeypat
 
 
 def test_without_a_native_module_python_kernels_work_and_the_remedy_is_named(image, monkeypatch, tmp_path):
-    monkeypatch.setattr(deploy, "NATIVE", tmp_path)
+    monkeypatch.setattr(kernels, "NATIVE", tmp_path)
     with SerialBoard(image) as board:
         report, said = deployed(board.port)
     assert report.imported[2] == "python"
@@ -130,14 +132,6 @@ def test_firmware_that_loads_no_mpy_of_ours_gets_sources(image, number):
     with SerialBoard(image, changes={"implementation": {"_mpy": number}}) as board:
         report, said = deployed(board.port)
     assert "sending sources" in said and report.imported[1] == "/lib/picorl/__init__.py"
-
-
-def test_circuitpython_is_told_what_to_do_instead(image):
-    changes = {"implementation": {"name": "circuitpython", "version": (9, 2, 1), "_machine": "Feather RP2040"}}
-    with SerialBoard(image, changes=changes) as board:
-        with pytest.raises(Problem, match="Feather RP2040 with CircuitPython 9.2.1.*CIRCUITPY/lib") as problem:
-            deployed(board.port)
-        assert "Nothing was changed" in str(problem.value) and files(board.port) == {}
 
 
 def test_full_flash_is_told_before_anything_is_written(image, program):
@@ -242,7 +236,7 @@ def test_firmware_free_wins_over_the_frozen_copy_and_is_named_later(ours, progra
 
 
 def test_kernels_in_the_firmware_of_another_abi_are_named(ours, monkeypatch):
-    monkeypatch.setattr(deploy, "ABI", 99)
+    monkeypatch.setattr(library, "ABI", 99)
     with pytest.raises(Problem, match=r"firmware's own _picorl has kernel ABI \d+, .* needs 99.*make firmware"):
         deployed(ours.port)
 
@@ -346,7 +340,7 @@ def test_every_truncation_of_a_mpy_file_is_found():
 
 def test_compiled_library_is_read_to_its_end():
     board = deploy.Board("micropython", "1.25.0", "", mpy.of_firmware(6 | 3 << 8))
-    compiled = deploy.library(board, Console(quiet=True))
+    compiled = library.content(board, print)
     assert len(compiled) > 10
     for content in compiled.values():
         assert mpy.read(content).architecture is None
@@ -361,8 +355,8 @@ def test_architectures_of_firmware():
 
 
 def test_package_json_lists_the_library():
-    package = json.loads((deploy.LIBRARY.parent / "package.json").read_text())
-    tree = [path.relative_to(deploy.LIBRARY.parent).as_posix() for path in sorted(deploy.LIBRARY.rglob("*.py"))]
+    package = json.loads((library.LIBRARY.parent / "package.json").read_text())
+    tree = [path.relative_to(library.LIBRARY.parent).as_posix() for path in sorted(library.LIBRARY.rglob("*.py"))]
     assert package["urls"] == [[name, name] for name in tree]
     assert package["version"] == picorl.__version__
 
@@ -372,7 +366,14 @@ def test_package_json_lists_the_library():
 
 def started(*arguments):
     command = [Path(sys.executable).with_name("picorl"), *map(str, arguments)]
-    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    return subprocess.Popen(
+        command,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        # A shell's background jobs ignore Ctrl-C, and so would what these tests start.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+    )
 
 
 def test_run_streams_records_and_everything_else(image, tmp_path):

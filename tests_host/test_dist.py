@@ -36,7 +36,7 @@ def firmware():
 @pytest.fixture(scope="module")
 def out(dist, firmware, tmp_path_factory):
     folder = tmp_path_factory.mktemp("dist") / "dist"
-    dist.assemble(folder, {"x64": NATIVE}, firmware, CROSS)
+    dist.assemble(folder, {"x64": NATIVE}, firmware, CROSS, {})
     return folder
 
 
@@ -84,6 +84,7 @@ def test_readme_tells_of_every_file_with_its_size(out, firmware):
     text = (out / "README.txt").read_text()
     size = sum((out / "x64" / name).stat().st_size for name in files(out / "x64"))
     assert f"x64/  ({size:,} bytes)" in text and "mpremote mip install x64/package.json" in text
+    assert "circup/  (" in text and f"picorl-py-{picorl.__version__}.zip" in text and "circup bundle-add" in text
     assert "(2) UNIX" in text  # the number that sys.implementation._mpy holds
     for board in firmware:
         name = f"picorl-{picorl.__version__}-{board.name}{board.firmware().suffix}"

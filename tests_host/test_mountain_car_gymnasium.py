@@ -2,18 +2,16 @@
 
 from array import array
 
-import gymnasium
 import numpy as np
 import pytest
+from gymnasium_reference import started
 
 from picorl.envs import MountainCar
 
 
 @pytest.fixture
 def reference():
-    env = gymnasium.make("MountainCarContinuous-v0").unwrapped  # without the time limit
-    env.reset(seed=0)
-    return env
+    return started("MountainCarContinuous-v0")
 
 
 def reset(backend, seed, envs):

@@ -202,6 +202,8 @@ def test_an_environment_of_another_kind_is_named(tmp_path):
     for env, sizes in ((CartPole(), ("4 numbers", "2 choices")), (MountainCar(), ("2 numbers", "1 actions"))):
         with pytest.raises(ValueError, match="train: " + told.format(*sizes)):
             picorl.train(agent, env, 10)
+        with pytest.raises(ValueError, match="train: evaluation_" + told.format(*sizes)):
+            picorl.train(agent, Pendulum(), 10, evaluation_env=env)
         with pytest.raises(ValueError, match="evaluate: " + told.format(*sizes)):
             picorl.evaluate(picorl.Policy.load(str(tmp_path / "policy")), env)
     for options in (dict(steps=1e3), dict(steps=10, evaluate_every=0), dict(steps=10, evaluate_every=2.0)):

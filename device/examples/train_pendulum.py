@@ -23,6 +23,7 @@ config = {
     "evaluate_episodes": 10,
     "final_episodes": 100,
     "agent": {},
+    "kernels": "",  # such as "python"; without a name the best there are
     "variant": None,  # of the C kernels; on a desktop those of a board's class, picorl.kernels.backend.variants() has their names
     "save": None,  # a file name
 }
@@ -32,8 +33,8 @@ if len(sys.argv) > 1:
         with open(text[1:]) as file:
             text = file.read()
     config.update(json.loads(text))
-if config["variant"]:
-    picorl.kernels.select("_picorl", config["variant"])
+if config["kernels"] or config["variant"]:
+    picorl.kernels.select(config["kernels"] or "_picorl", config["variant"])
 
 seed = config["seed"]
 env = Pendulum(seed=seed)

@@ -3,8 +3,8 @@
 An algorithm adds its hyper-parameters, the buffers of its policy, how it acts, and `_pieces`: the endless generator of its update.
 """
 
-from . import memory, network
-from .agent import SPAN, bounds_of, layers_of, real, seed_of
+from . import float32, memory, network
+from .agent import bounds_of, real
 from .memory import HYPER, POLICY, STATE, WORK
 from .off_policy import OffPolicy
 
@@ -54,12 +54,7 @@ class ActorCritic(OffPolicy):
         take,
     ):
         self.act_size = bounds_of(env, type(self).__name__)
-        self.hidden = layers_of(hidden)
-        self._size_replay(env, batch_size, replay_capacity, warmup_steps, chunk)
-        seed_of(seed)
-        real("gamma", gamma, 0, 1)
-        real("tau", tau, 0, 1)
-        real("learning_rate", learning_rate, 0, 1)
+        self._size(env, hidden, batch_size, replay_capacity, warmup_steps, gamma, tau, learning_rate, chunk, seed)
         if critic_learning_rate is None:
             critic_learning_rate = learning_rate
         real("critic_learning_rate", critic_learning_rate, 0, 1)
@@ -70,13 +65,13 @@ class ActorCritic(OffPolicy):
         self.critic_layout = network.mlp(critic, activation, norm=norm)
         self.keep_best = keep_best
         self._chunks = memory.spans(self.batch_size, self.chunk)
-        self._actor_spans = memory.spans(network.n_params(self.actor_layout), self.chunk * SPAN)
-        self._critic_spans = memory.spans(network.n_params(self.critic_layout), self.chunk * SPAN)
+        self._actor_spans = self._param_spans(self.actor_layout)
+        self._critic_spans = self._param_spans(self.critic_layout)
         self._take(take, seed)
         self._set_scaling(env)
-        self.coeffs[0] = gamma
-        self.tau[0] = tau
-        self.noise_correlation[0] = noise_correlation
+        float32.store(self.coeffs, 0, gamma)
+        float32.store(self.tau, 0, tau)
+        float32.store(self.noise_correlation, 0, noise_correlation)
         self._start_adam(
             ((self.actor_hyper, learning_rate), (self.critic_hyper, critic_learning_rate)), self._adam_states()
         )

@@ -3,7 +3,9 @@
 An algorithm adds its hyper-parameters, its buffers, how it acts and observes, and `_pieces`: the endless generator of its update.
 """
 
-from . import checkpoint, kernels, memory, network, telemetry, training  # noqa: F401  what a program uses beside its agent: now, while the heap has room
+from array import array
+
+from . import checkpoint, float32, kernels, memory, network, telemetry, training  # noqa: F401  what a program uses beside its agent: now, while the heap has room
 
 # Streams of random numbers (environments use 16 and up).
 INIT = 0
@@ -13,8 +15,8 @@ UPDATE = 2
 # Adam's spans are as many elements a row of chunk, so that its pieces cost about what the networks' cost.
 SPAN = 192
 
-# Stands for "never evaluated": below every return, and finite, as all that a checkpoint holds.
-NO_RETURN = -1e30
+# Stands for "never evaluated": below every return, and finite, as all that a checkpoint holds; about -6e29, in few bits.
+NO_RETURN = -(2.0**99)
 
 # MicroPython looks a builtin up among all of them, one after the other: 700 instructions.
 _next = next
@@ -26,6 +28,9 @@ ADAM_EPSILON = 1e-7
 
 # The largest int that kernels take.
 LARGEST = 0xFFFFFF
+
+# Steps and updates are counted to here, in int32, which would go on with negative numbers on a board. They grow by at most LARGEST at a time.
+_MOST = 0x7FFFFFFF - LARGEST
 
 
 def whole(name, value, least, most=None):
@@ -45,6 +50,12 @@ def real(name, value, least, most):
     except TypeError:  # no number
         pass
     raise ValueError("%s is %r, must be between %s and %s" % (name, value, least, most))
+
+
+def can_count(counters):
+    """ValueError where steps or updates would not be counted any further."""
+    if counters[0] > _MOST or counters[1] > _MOST:
+        raise ValueError("steps or updates are beyond %d: save the policy, and load it into a new agent" % _MOST)
 
 
 def seed_of(seed):
@@ -137,18 +148,18 @@ class Agent:
             rng[1] = stream
         self.best_return[0] = NO_RETURN
 
+    def _param_spans(self, layout):
+        """The params of a network as (start, count), …: what one piece of an update steps."""
+        return memory.spans(network.n_params(layout), self.chunk * SPAN)
+
     def _set_scaling(self, env):
-        for i in range(self.act_size):
-            self.scaling[i] = (env.action_high[i] - env.action_low[i]) / 2
-            self.scaling[self.act_size + i] = (env.action_high[i] + env.action_low[i]) / 2
+        float32.scaling(self.scaling, env.action_low, env.action_high)
 
     def _start_adam(self, pairs, states):
         """pairs: (hyper, learning rate), …; states: Adam's."""
         for hyper, rate in pairs:
-            hyper[0] = rate
-            hyper[1] = ADAM_BETA1
-            hyper[2] = ADAM_BETA2
-            hyper[3] = ADAM_EPSILON
+            for i, value in enumerate((rate, ADAM_BETA1, ADAM_BETA2, ADAM_EPSILON)):
+                float32.store(hyper, i, value)
         for state in states:
             state[0] = 1
             state[1] = 1
@@ -157,7 +168,11 @@ class Agent:
 
     @property
     def steps(self):
-        """Transitions observed, refused ones included."""
+        """Transitions observed, refused ones included.
+
+        Behind 2 130 706 432 of them (41 days of 600 a second), or so many updates, observe() and update() raise ValueError: a policy that
+        was saved goes on in a new agent.
+        """
         return self.counters[0]
 
     @property
@@ -173,6 +188,7 @@ class Agent:
         """Begin an update; False when none is due."""
         if not self.ready():
             return False
+        can_count(self.counters)
         if self._update is None:
             self._update = self._pieces()
         self._updating = True
@@ -228,12 +244,20 @@ class Agent:
         return ((self.actor, self.best),)
 
     def note_return(self, mean):
-        """Keep the policy if mean (1), the mean return of an evaluation, is the best yet."""
-        if mean[0] > self.best_return[0]:
-            self.best_return[0] = mean[0]
-            if self.keep_best:
-                for acting, best in self._kept():
-                    self._kernels.copy(acting, 0, best, 0, len(best))
+        """Keep the policy if mean (1), the mean return of an evaluation, is the best yet; whether it is."""
+        # By kernels: Python's floats may have too few bits to tell them apart.
+        k = self._kernels
+        pair, larger = array("f", (0, 0)), array("i", (0,))
+        k.copy(self.best_return, 0, pair, 0, 1)
+        k.copy(mean, 0, pair, 1, 1)
+        k.argmax(pair, larger, 2, 0, 1)
+        if not larger[0]:
+            return False
+        k.copy(mean, 0, self.best_return, 0, 1)
+        if self.keep_best:
+            for acting, best in self._kept():
+                k.copy(acting, 0, best, 0, len(best))
+        return True
 
     def use_best(self):
         """Make the best policy kept the acting one. ValueError when none was kept."""
@@ -255,11 +279,45 @@ class Agent:
         """Write a checkpoint: the policy, or with full=True all that training needs to go on to the same bits.
 
         env (with buffers()) is stored in a full one too. An update that `work` began is finished first. The file at path is replaced
-        only after the new one was written and read back. OSError when there is no room, ValueError when a value is not finite.
+        only after the new one was written and read back. OSError when there is no room or the drive is read-only, ValueError when a
+        value is not finite.
         """
+        self._finish()
+        checkpoint.save(path, self, full, env)
+
+    def send(self, name, full=False, env=None):
+        """Print the same checkpoint, in pieces: `picorl run` and `picorl listen` on the computer write it to a file of this name there.
+
+        Allocates some KB, however large the checkpoint is. ValueError when a value is not finite or name is none of a file, OSError when
+        nothing is connected that could receive it.
+        """
+        from . import sending
+
+        self._finish()
+        sending.send(name, self, full, env)
+
+    def save_or_send(self, path, full=False, env=None):
+        """save, or send where the drive is read-only, as CircuitPython's is while a computer may write it; True when saved.
+
+        Raises what these raise. To go on from a checkpoint that was sent, copy its file to the drive: load only reads.
+        """
+        try:
+            self.save(path, full=full, env=env)
+            return True
+        except OSError as error:
+            if error.args[0] != checkpoint.READ_ONLY:
+                raise
+            trouble = error
+        try:
+            self.send(path, full=full, env=env)
+        except OSError as error:
+            raise OSError(checkpoint.READ_ONLY, "%s; %s" % (trouble.args[1], error.args[1]))
+        return False
+
+    def _finish(self):
+        """Complete an update that is under way."""
         while self._updating:
             self.work()
-        checkpoint.save(path, self, full, env)
 
     def load(self, path, env=None):
         """Read a checkpoint of `save`; True for a full one.
@@ -322,7 +380,4 @@ class Agent:
 
     def count_spans(self):
         """How many (start, count) tuples the agent cuts its work into."""
-        spans = len(memory.spans(self.batch_size, self.chunk))
-        for layout in (self.actor_layout, self.critic_layout):
-            spans += len(memory.spans(network.n_params(layout), self.chunk * SPAN))
-        return spans
+        return len(self._chunks) + len(self._actor_spans) + len(self._critic_spans)

@@ -11,10 +11,11 @@ from . import kernels, network
 from .memory import HYPER, POLICY, WORK
 
 FORMAT = "picorl 1"
+READ_ONLY = 30  # number of the OSError
 
 _DTYPE = {"f": "F32", "i": "I32", "I": "U32", "B": "U8"}
 _TYPECODE = {"F32": "f", "I32": "i", "U32": "I", "U8": "B"}
-_ITEM = {"F32": 4, "I32": 4, "U32": 4, "U8": 1}
+ITEM = {"F32": 4, "I32": 4, "U32": 4, "U8": 1}  # bytes
 _BLOCK = 128  # items read at a time while a file is checked
 _MAX_HEADER = 16384
 # The header begins with the checksum, at a fixed place; while it is computed, zeros stand there.
@@ -80,12 +81,12 @@ def _header(agent, full, entries):
             items = 1
             for size in shape:
                 items *= size
-            end = offset + items * _ITEM[dtype]
+            end = offset + items * ITEM[dtype]
             text += ',"%s":{"dtype":"%s","shape":%s,"data_offsets":[%d,%d]}' % (name, dtype, shape, offset, end)
             offset = end
     text += "}"
     text += " " * (-len(text) % 8)
-    return bytearray(len(text).to_bytes(8, "little") + text.encode()), offset
+    return bytearray(len(text).to_bytes(8, "little") + text.encode())
 
 
 def _check_room(path, needed):
@@ -116,31 +117,52 @@ def _settle(path, new):
     os.remove(new)
 
 
-def save(path, agent, full, env):
-    """Write the checkpoint of agent (and, in a full one, of env) to path; see Agent.save."""
+def contents(agent, full, env):
+    """The pieces of a checkpoint of agent (and, in a full one, of env), in order: (buffer, items, dtype, name). The header is the first."""
     if full and env is not None and not hasattr(env, "buffers"):
         raise ValueError(
             "save: env has no buffers(), so it cannot be stored; leave env out to begin a new episode on resuming"
         )
     entries = _entries(agent, full, env, agent.used_rows())
-    header, data_size = _header(agent, full, entries)
-    new = path + ".new"
-    _settle(path, new)
-    _check_room(path, len(header) + data_size)
+    header = _header(agent, full, entries)
     crc = array("I", (0,))
     crc32 = kernels.backend.crc32
     crc32(header, crc)
     for buffer, items, _, _ in entries:
         crc32(memoryview(buffer)[:items], crc)
     header[_CHECKSUM_AT : _CHECKSUM_AT + 8] = hex8(crc).encode()
+    return [(header, len(header), "U8", "header")] + [(one[0], one[1], one[2], one[3][0][0]) for one in entries]
+
+
+def size_of(pieces):
+    """Bytes of a checkpoint of these `contents`."""
+    return sum([items * ITEM[dtype] for _, items, dtype, _ in pieces])
+
+
+def _open_new(path, new):
+    """The file at new, empty, beside path."""
     try:
-        file = open(new, "wb")
+        _settle(path, new)
+        return open(new, "wb")
     except OSError as error:
-        raise OSError(error.args[0], "save: %s cannot be written" % new)
+        text = "save: %s cannot be written" % new
+        if error.args[0] == READ_ONLY:
+            text += (
+                ", programs may only read this drive. CircuitPython lets either the computer or the program write it:"
+                ' storage.remount("/", False) in boot.py, or agent.save_or_send() and `picorl listen` on the computer'
+            )
+        raise OSError(error.args[0], text)
+
+
+def save(path, agent, full, env):
+    """Write the checkpoint of agent (and, in a full one, of env) to path; see Agent.save."""
+    pieces = contents(agent, full, env)
+    new = path + ".new"
+    file = _open_new(path, new)
     try:
         with file:
-            file.write(header)
-            for buffer, items, _, _ in entries:
+            _check_room(path, size_of(pieces))
+            for buffer, items, _, _ in pieces:
                 file.write(memoryview(buffer)[:items])
         verify(new)
     except (OSError, ValueError):
@@ -195,7 +217,7 @@ def _parse(path, text):
             items = 1
             for size in shape:
                 items *= size
-            if first != end or last - first != items * _ITEM[dtype]:
+            if first != end or last - first != items * ITEM[dtype]:
                 raise KeyError
             end = last
         return metadata, tensors
@@ -238,7 +260,7 @@ def verify(path):
         infinite = None
         for (first, last), dtype, shape, name in listed:
             tensors[name] = (dtype, shape, 8 + length + first)
-            if not _read_through(file, dtype, (last - first) // _ITEM[dtype], crc):
+            if not _read_through(file, dtype, (last - first) // ITEM[dtype], crc):
                 infinite = name
         if hex8(crc).encode() != checksum:
             raise ValueError("load: %s is damaged: checksum %s, its header says %s" % (path, hex8(crc), text[28:36]))
@@ -255,7 +277,7 @@ def _read_through(file, dtype, items, crc):
     while items > 0:
         count = min(items, _BLOCK)
         piece = memoryview(block)[:count]
-        if file.readinto(piece) != count * _ITEM[dtype]:
+        if file.readinto(piece) != count * ITEM[dtype]:
             raise ValueError("load: the file ended while it was read")
         k.crc32(piece, crc)
         if dtype == "F32" and not k.all_finite(block, 0, count):
@@ -296,11 +318,11 @@ def consecutive(checkpoint, dtype, tensors):
             first = end = at
         if at != end:
             checkpoint.fail("holds %s out of order" % name)
-        size = _ITEM[dtype]
+        size = ITEM[dtype]
         for one in shape:
             size *= one
         end += size
-    return first, end - first
+    return first, end - first  # type: ignore[operator]  # there is a tensor at least
 
 
 def open_fitting(path, agent, env):

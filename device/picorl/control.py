@@ -18,13 +18,9 @@ import gc
 
 from . import kernels, memory
 from .agent import real, whole
+from .clock import own
 from .off_policy import OffPolicy
 from .training import new_action
-
-try:
-    import time
-except ImportError:  # then a program brings its own clock
-    time = None
 
 HOMING = 0  # going to where an episode begins
 RUNNING = 1  # in an episode
@@ -38,26 +34,11 @@ BAD_ACTIONS = 3
 EPISODES = 4
 SAVES = 5
 FAILED_SAVES = 6
-NAMES = ("ticks", "missed", "faults", "bad_actions", "episodes", "saves", "failed_saves")
+SENT = 7
+NAMES = ("ticks", "missed", "faults", "bad_actions", "episodes", "saves", "failed_saves", "sent")
 
 # Ticks in which about two thirds of an unusually long piece are forgotten: a garbage collection may have fallen into it.
 _FORGET = 64
-
-
-class DesktopClock:
-    """What CPython's and CircuitPython's time lack of MicroPython's."""
-
-    def ticks_us(self):
-        return time.monotonic_ns() // 1000
-
-    def ticks_add(self, ticks, delta):
-        return ticks + delta
-
-    def ticks_diff(self, end, start):
-        return end - start
-
-    def sleep_us(self, us):
-        time.sleep(us / 1e6)
 
 
 class ControlLoop:
@@ -68,11 +49,11 @@ class ControlLoop:
     save_every    seconds from one checkpoint to the next. When one is due the episode is cut off (truncated), so that the motors
                   are off while it is written, however long that takes
     recover       good readings in a row after which a fault is over
-    clock         with ticks_us(), ticks_add(), ticks_diff() and sleep_us() as MicroPython's time has them
+    clock         with ticks_us(), ticks_add(), ticks_diff() and sleep_us() as MicroPython's time has them (clock.py); None: the board's
 
     state is HOMING, RUNNING or FAULT; counts ('i') holds what NAMES says: ticks, ticks missed because something took too long, faults
-    of sensors (or motor drivers), actions that were not finite, episodes, checkpoints written and not written (`problem` says why);
-    worst_late is the longest (us) that a tick began after its time since the last record of `run`; longest (us) is
+    of sensors (or motor drivers), actions that were not finite, episodes, checkpoints written, not written (`problem` says why), and sent
+    over the serial port because programs may only read the drive (Agent.send); worst_late is the longest (us) that a tick began after its time since the last record of `run`; longest (us) is
     what a piece of learning may take, as measured. After construction `tick` allocates nothing but where an episode ends.
     """
 
@@ -85,9 +66,9 @@ class ControlLoop:
         real("rate", rate, 1, 10_000)
         real("save_every", save_every, 0, 1e6)
         if clock is None:
-            if time is None:
-                raise ValueError("clock is None, must be given where there is no module time")
-            clock = time if hasattr(time, "ticks_us") else DesktopClock()
+            clock = own()
+            if clock is None:
+                raise ValueError("clock is None, must be given where time has neither ticks_us() nor monotonic_ns()")
         self.agent = agent
         self.robot = robot
         self.path = path
@@ -258,7 +239,8 @@ class ControlLoop:
             self._fault(FAULTS)
 
     def _save_due(self):
-        return self.path is not None and self.counts[TICKS] - self._saved >= self._save_ticks
+        # Where the count of ticks goes on with negative numbers, after 2^31 on a board, a checkpoint is due too.
+        return self.path is not None and not 0 <= self.counts[TICKS] - self._saved < self._save_ticks
 
     def _end_episode(self):
         """While the motors are off there is time: for a checkpoint, and to collect the robot's garbage."""
@@ -271,15 +253,18 @@ class ControlLoop:
         self._start_clock()
 
     def save(self):
-        """Write the checkpoint; whether it was written. The motors must be off: at the end of an episode, or before the first tick."""
+        """Write the checkpoint, or send it where programs may only read the drive; whether that was done.
+
+        The motors must be off: at the end of an episode, or before the first tick.
+        """
         self._saved = self.counts[TICKS]
         try:
-            self.agent.save(self.path, full=True)
+            saved = self.agent.save_or_send(self.path, full=True)
         except (OSError, ValueError, MemoryError) as error:  # the old one is still there, and control goes on
             self.problem = str(error)
             self.counts[FAILED_SAVES] += 1
             return False
-        self.counts[SAVES] += 1
+        self.counts[SAVES if saved else SENT] += 1
         gc.collect()
         return True
 

@@ -1,7 +1,7 @@
 """Deep Q-learning (Mnih et al. 2015, "Human-level control through deep reinforcement learning"), double (van Hasselt et al. 2016)."""
 
-from . import kernels, memory, network
-from .agent import LARGEST, SPAN, choices_of, layers_of, real, seed_of, whole
+from . import float32, kernels, memory, network
+from .agent import LARGEST, choices_of, real, whole
 from .memory import HYPER, POLICY, STATE, WORK
 from .off_policy import OffPolicy
 
@@ -65,21 +65,13 @@ class DQN(OffPolicy):
         kernels.need("dqn_target", "DQN")
         self.n_actions = choices_of(env, "DQN")
         self.act_size = 1
-        self.hidden = layers_of(hidden)
-        self._size_replay(env, batch_size, replay_capacity, warmup_steps, chunk)
+        self._size(env, hidden, batch_size, replay_capacity, warmup_steps, gamma, tau, learning_rate, chunk, seed)
         self.learn_every = whole("learn_every", learn_every, 1)
         self.target_every = whole("target_every", target_every, 1)
         self.exploration_steps = whole("exploration_steps", exploration_steps, 1, LARGEST)
         self.double = bool(double)
-        seed_of(seed)
-        for name, value in (
-            ("gamma", gamma),
-            ("tau", tau),
-            ("learning_rate", learning_rate),
-            ("epsilon_start", epsilon_start),
-            ("epsilon_end", epsilon_end),
-        ):
-            real(name, value, 0, 1)
+        real("epsilon_start", epsilon_start, 0, 1)
+        real("epsilon_end", epsilon_end, 0, 1)
         real("huber", huber, 1e-6, 1e30)
         if max_grad_norm is not None:
             real("max_grad_norm", max_grad_norm, 1e-6, 1e6)
@@ -88,16 +80,16 @@ class DQN(OffPolicy):
         self.critic_layout = self.actor_layout
         self.keep_best = keep_best
         self._chunks = memory.spans(self.batch_size, self.chunk)
-        self._spans = memory.spans(network.n_params(self.actor_layout), self.chunk * SPAN)
+        self._spans = self._param_spans(self.actor_layout)
         self._take(take, seed)
         # Stored actions are in [-1, 1], as all that a replay holds.
         self.scaling[0] = self.scaling[1] = (self.n_actions - 1) / 2
-        self.coeffs[0] = gamma
-        self.tau[0] = tau
-        self.huber[0] = huber
-        self.max_norm[0] = max_grad_norm if self.clips_grad else 0
-        self.epsilon_ends[0] = epsilon_start
-        self.epsilon_ends[1] = epsilon_end
+        float32.store(self.coeffs, 0, gamma)
+        float32.store(self.tau, 0, tau)
+        float32.store(self.huber, 0, huber)
+        float32.store(self.max_norm, 0, max_grad_norm if self.clips_grad else 0)
+        float32.store(self.epsilon_ends, 0, epsilon_start)
+        float32.store(self.epsilon_ends, 1, epsilon_end)
         self.epsilon[0] = 1
         self._start_adam(((self.hyper, learning_rate),), (self.adam,))
         self._kernels.init_params(self.actor_layout, self.actor, self.rng_init)
@@ -165,8 +157,7 @@ class DQN(OffPolicy):
         return self.learn_every
 
     def count_spans(self):
-        spans = len(memory.spans(network.n_params(self.actor_layout), self.chunk * SPAN))
-        return spans + len(memory.spans(self.batch_size, self.chunk))
+        return len(self._chunks) + len(self._spans)
 
     def _policy_loaded(self):
         self._kernels.copy(self.actor, 0, self.target_actor, 0, len(self.actor))

@@ -17,7 +17,7 @@ def submodule(package, module):
         return __import__(package + "." + module, None, None, ("__name__",))
     finally:
         if threshold is not None:
-            gc.threshold(threshold)
+            gc.threshold(threshold)  # type: ignore[attr-defined]  # it is there, or threshold were None
 
 
 def loader(package, homes):

@@ -1,9 +1,9 @@
 """What algorithms with a replay share: experience goes in beside learning, batches come out of it.
 
-A subclass sets act_size and calls `_size_replay` before its buffers are declared, with `_declare_replay()` among them.
+A subclass sets act_size and calls `_size` before its buffers are declared, with `_declare_replay()` among them.
 """
 
-from .agent import LARGEST, Agent, obs_of, whole
+from .agent import LARGEST, Agent, can_count, layers_of, obs_of, real, seed_of, whole
 from .memory import STATE, WORK
 
 # Indices of replay_state that Python reads.
@@ -14,27 +14,28 @@ _VALID = 3
 _REFUSED = 4
 
 
-def least_capacity(batch_size):
-    """Rows of replay that always hold batch_size transitions, however short the episodes are."""
-    return 2 * batch_size + 2
-
-
 class OffPolicy(Agent):
     """An agent with a replay; see ActorCritic and DQN for the hyper-parameters."""
 
-    def _size_replay(self, env, batch_size, replay_capacity, warmup_steps, chunk):
+    def _size(self, env, hidden, batch_size, replay_capacity, warmup_steps, gamma, tau, learning_rate, chunk, seed):
+        """Check what all of them are told, and keep what sizes follow from."""
+        self.hidden = layers_of(hidden)
         self.obs_size = obs_of(env, type(self).__name__)
         self.batch_size = whole("batch_size", batch_size, 1)
         self.replay_capacity = whole("replay_capacity", replay_capacity, 2, LARGEST)
-        if replay_capacity < least_capacity(batch_size):
-            # Every transition may need a boundary row after it, and one row is pending.
+        # So many rows always hold a batch: every transition may need a boundary row after it, and one row is pending.
+        self.least_capacity = 2 * batch_size + 2
+        if replay_capacity < self.least_capacity:
             raise ValueError(
                 "batch_size is %d, must be at most %d with a replay_capacity of %d"
                 % (batch_size, (replay_capacity - 2) // 2, replay_capacity)
             )
         self.warmup_steps = whole("warmup_steps", warmup_steps, 0)
-        self.least_capacity = least_capacity(batch_size)
         self.chunk = batch_size if chunk is None else min(whole("chunk", chunk, 1), batch_size)
+        seed_of(seed)
+        real("gamma", gamma, 0, 1)
+        real("tau", tau, 0, 1)
+        real("learning_rate", learning_rate, 0, 1)
 
     def _declare_replay(self):
         """The replay, and a batch of it."""
@@ -82,6 +83,7 @@ class OffPolicy(Agent):
         False, and counted as refused, when a value is not finite or no episode is open; the episode then goes on from next_obs.
         After a terminated or truncated one, `begin` opens the next episode.
         """
+        can_count(self.counters)
         stored = bool(
             self._kernels.replay_observe(
                 self.replay_obs,

@@ -45,6 +45,8 @@ class Plan:
     optimiser_steps of every network in one update
     param_work, other_work  what an update does beside running networks, to a parameter and else, as parts of what SAC and TD3 do
     params          parameters of all networks that are learned
+    units, sequence  units of a GRU, and steps of each sequence that an update runs it over (0: no GRU)
+    chunks          parts that a batch is handled in
     """
 
     def __init__(self, agent, declared, arena):
@@ -66,6 +68,9 @@ class Plan:
         self.optimiser_steps = agent.optimiser_steps()
         self.param_work = agent.PARAM_WORK
         self.other_work = agent.OTHER_WORK
+        self.units = agent.units
+        self.sequence = getattr(agent, "steps_of_sequence", 0)
+        self.chunks = (agent.batch_size - 1) // agent.chunk + 1
 
     def chunk(self, instructions=120_000):
         """The most rows a piece of work() may handle (`chunk=`) to stay below so many instructions of a Cortex-M7; at least 1.

@@ -2,8 +2,8 @@
 
 from array import array
 
-from . import kernels, memory, network
-from .agent import LARGEST, SPAN, Agent, bounds_of, layers_of, real, seed_of, whole
+from . import float32, kernels, memory, network
+from .agent import LARGEST, Agent, bounds_of, can_count, layers_of, real, seed_of, whole
 from .memory import HYPER, POLICY, STATE, WORK
 
 # Indices of cursor: rows of the rollout that are complete, whether an episode is open, observations and transitions refused.
@@ -126,23 +126,27 @@ class PPO(Agent):
         self._value_chunks = memory.spans(self.rows + self.n_envs, max(self.chunk, self.n_envs))
         self._batches = memory.spans(self.rows, batch_size)
         self._chunks = memory.spans(self.batch_size, self.chunk)
-        self._actor_spans = memory.spans(network.n_params(self.actor_layout), self.chunk * SPAN)
-        self._critic_spans = memory.spans(network.n_params(self.critic_layout), self.chunk * SPAN)
+        self._actor_spans = self._param_spans(self.actor_layout)
+        self._critic_spans = self._param_spans(self.critic_layout)
         self._take(take, seed)
         if not self.discrete:
             self._set_scaling(env)
             start = array("f", (0,))
-            self._kernels.log_temperature(array("f", (0, sigma)), start)
+            coeffs = array("f", (0, 0))
+            float32.store(coeffs, 1, sigma)
+            self._kernels.log_temperature(coeffs, start)
             self._kernels.fill(self.log_std, start, 0, self.act_size)
-        self.gae_coeffs[0] = gamma
-        self.gae_coeffs[1] = gae_lambda
-        self.clip_range[0] = clip
-        self.value_clip[0] = value_clip if self.clips_value else 0
-        self.entropy[0] = entropy
-        self.max_norm[0] = max_grad_norm if self.clips_grad else 0
-        self.max_kl[0] = max_kl * self.rows if self.limits_kl else 0
-        self.rates[0] = learning_rate
-        self.critic_rates[0] = critic_learning_rate
+        float32.store(self.gae_coeffs, 0, gamma)
+        float32.store(self.gae_coeffs, 1, gae_lambda)
+        float32.store(self.clip_range, 0, clip)
+        float32.store(self.value_clip, 0, value_clip if self.clips_value else 0)
+        float32.store(self.entropy, 0, entropy)
+        float32.store(self.max_norm, 0, max_grad_norm if self.clips_grad else 0)
+        if self.limits_kl:
+            float32.store(self.max_kl, 0, max_kl)
+            float32.multiply(self.max_kl, 0, self.rows)
+        float32.store(self.rates, 0, learning_rate)
+        float32.store(self.critic_rates, 0, critic_learning_rate)
         self._start_adam(
             ((self.actor_hyper, learning_rate), (self.critic_hyper, critic_learning_rate)),
             (self.actor_adam, self.critic_adam),
@@ -218,8 +222,9 @@ class PPO(Agent):
             ("value_loss", "f", 1, WORK),
             ("norm", "f", 1, WORK),
             ("norm_factor", "f", 1, WORK),
-            ("kl", "f", 1, WORK),
+            ("kl", "f", 2, WORK),  # the most allowed, and found so far
             ("batch_kl", "f", 1, WORK),
+            ("exceeded", "i", 1, WORK),
             ("zero", "f", 1, WORK),
             ("flag", "B", 1, WORK),
             # Acting and the values of last observations happen between the pieces of an update.
@@ -277,10 +282,7 @@ class PPO(Agent):
         return self.epochs * (self.rows // self.batch_size)
 
     def count_spans(self):
-        batches = self.rows // self.batch_size
-        return (
-            super().count_spans() + batches + len(memory.spans(self.rows + self.n_envs, max(self.chunk, self.n_envs)))
-        )
+        return super().count_spans() + len(self._batches) + len(self._value_chunks)
 
     def new_action(self):
         """A buffer for `act`: of n_envs actions, array('i') of choices where they are discrete."""
@@ -389,6 +391,7 @@ class PPO(Agent):
         0, 1 where one terminated or 2 where it was truncated, and final_obs (n_envs, obs_size) with the last observations of those."""
         k, cursor, n = self._kernels, self.cursor, self.n_envs
         row = cursor[_ROW]
+        can_count(self.counters)
         self.counters[0] += n
         if row == self.rows:
             self._arrive(next_obs)
@@ -487,7 +490,7 @@ class PPO(Agent):
 
             for _ in range(self.epochs):
                 k.permutation(self.rng_update, indices, total)
-                k.fill(self.kl, zero, 0, 1)
+                k.fill(self.kl, zero, 1, 1)
                 yield False
                 for start, _ in batches:
                     gather(obs, indices, b_obs, total, obs_size, start, batch)
@@ -595,9 +598,12 @@ class PPO(Agent):
                         )
                         yield False
                     k.copy(stats, 1, self.batch_kl, 0, 1)
-                    k.accumulate(self.kl, 0, self.batch_kl)
-                if self.limits_kl and self.kl[0] > self.max_kl[0]:
-                    break
+                    k.accumulate(self.kl, 1, self.batch_kl)
+                if self.limits_kl:
+                    k.copy(self.max_kl, 0, self.kl, 0, 1)
+                    k.argmax(self.kl, self.exceeded, 2, 0, 1)
+                    if self.exceeded[0]:
+                        break
             self._draw_noise()
             self.cursor[_ROW] = 0
             yield True

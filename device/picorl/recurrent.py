@@ -6,7 +6,7 @@ cleared where an episode begins, and what is no transition is not learned from.
 """
 
 from . import gru, network
-from .agent import whole
+from .agent import can_count, whole
 from .memory import STATE, WORK
 from .off_policy import _HEAD, _PENDING, OffPolicy
 
@@ -91,6 +91,7 @@ class Recurrent(OffPolicy):
 
     def observe(self, action, reward, next_obs, terminated, truncated):
         """As OffPolicy.observe; memory goes along, and is cleared where the transition is refused."""
+        can_count(self.counters)
         row = self.replay_state[_HEAD]
         if self.unseen[0] and self.replay_state[_PENDING]:
             self._episode.see(self._actor_parts, self.replay_obs, row * self.obs_size)

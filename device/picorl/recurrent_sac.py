@@ -4,8 +4,8 @@ Haarnoja et al. 2018 on sequences out of the replay, with the architecture of Ni
 Baseline for Many POMDPs"): actor and critics each have a GRU of their own; the twin critics share one.
 """
 
-from . import gru, kernels, memory, network
-from .agent import SPAN, bounds_of, layers_of, real, seed_of
+from . import float32, gru, kernels, memory, network
+from .agent import bounds_of, real
 from .memory import HYPER, POLICY, STATE, WORK
 from .recurrent import Recurrent
 
@@ -66,13 +66,8 @@ class RecurrentSAC(Recurrent):
     ):
         kernels.need("gru_cell", "RecurrentSAC")
         self.act_size = bounds_of(env, "RecurrentSAC")
-        self.hidden = layers_of(hidden)
-        self._size_replay(env, batch_size, replay_capacity, warmup_steps, chunk)
+        self._size(env, hidden, batch_size, replay_capacity, warmup_steps, gamma, tau, learning_rate, chunk, seed)
         self._size_sequences(units, length, burn_in)
-        seed_of(seed)
-        real("gamma", gamma, 0, 1)
-        real("tau", tau, 0, 1)
-        real("learning_rate", learning_rate, 0, 1)
         if critic_learning_rate is None:
             critic_learning_rate = learning_rate
         real("critic_learning_rate", critic_learning_rate, 0, 1)
@@ -88,15 +83,15 @@ class RecurrentSAC(Recurrent):
         self.keep_best = keep_best
         self._chunks = memory.spans(self.batch_size, self.chunk)
         self._steps = memory.spans(self.steps_of_sequence, _STEPS)
-        self._actor_spans = memory.spans(network.n_params(self.actor_layout), self.chunk * SPAN)
-        self._critic_spans = memory.spans(network.n_params(self.critic_layout), self.chunk * SPAN)
+        self._actor_spans = self._param_spans(self.actor_layout)
+        self._critic_spans = self._param_spans(self.critic_layout)
         self._take(take, seed)
         self._set_scaling(env)
-        self.coeffs[0] = gamma
-        self.coeffs[1] = temperature
+        float32.store(self.coeffs, 0, gamma)
+        float32.store(self.coeffs, 1, temperature)
         self._kernels.log_temperature(self.coeffs, self.log_alpha)
-        self.target_entropy[0] = target_entropy
-        self.tau[0] = tau
+        float32.store(self.target_entropy, 0, target_entropy)
+        float32.store(self.tau, 0, tau)
         self._start_adam(
             ((self.actor_hyper, learning_rate), (self.critic_hyper, critic_learning_rate)),
             (self.actor_adam, self.critic_adam, self.alpha_adam),

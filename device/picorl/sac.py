@@ -1,6 +1,6 @@
 """Soft Actor-Critic (Haarnoja et al. 2018, "Soft Actor-Critic Algorithms and Applications", algorithm 1)."""
 
-from . import kernels, memory, network
+from . import float32, kernels, memory, network
 from .actor_critic import ActorCritic
 from .agent import bounds_of, real
 from .memory import HYPER, STATE, WORK
@@ -61,8 +61,8 @@ class SAC(ActorCritic):
             seed,
             take,
         )
-        self.target_entropy[0] = target_entropy
-        self.coeffs[1] = temperature
+        float32.store(self.target_entropy, 0, target_entropy)
+        float32.store(self.coeffs, 1, temperature)
         self._kernels.log_temperature(self.coeffs, self.log_alpha)
 
     def _actor_layout(self, activation, norm):

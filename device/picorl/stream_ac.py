@@ -1,7 +1,7 @@
 """Stream AC(λ) (Elsayed, Vasan & Mahmood 2024, "Streaming Deep Reinforcement Learning Finally Works"), continuous actions."""
 
-from . import memory, network
-from .agent import bounds_of
+from . import float32, memory, network
+from .agent import bounds_of, real
 from .memory import HYPER, POLICY, STATE, WORK
 from .streaming import _STARTS, _TERMINATED, _WAITING, Streaming
 
@@ -10,19 +10,10 @@ class StreamAC(Streaming):
     """Actor-critic with eligibility traces that learns from each transition once, when it happens: for the smallest boards.
 
     The policy is a Gaussian whose mean and deviation (softplus) depend on the observation; the environment gets its actions clipped to the
-    bounds. env (or anything with its obs, action_low and action_high) gives the sizes; all memory is taken here.
+    bounds. env (or anything with its obs, action_low and action_high) gives the sizes; see Streaming for the other hyper-parameters.
 
-    hidden         units of the hidden layers of actor and critic: a normalised dense layer, then leaky ReLU
-    gamma          discount
-    trace_decay    lambda: how far back errors reach
-    learning_rate  of both networks, where the bound on a step does not make it smaller; 1 leaves it to the bound
     actor_kappa, critic_kappa  how far a step stays from overshooting (ObGD): larger is more careful
-    entropy        weight of the policy's entropy
-    sparsity       part of each unit's incoming weights that begins as 0
-    chunk          so many times 192 parameters one piece of `work` steps (None: a whole network); changes not one bit of the result
-    keep_best      keep a copy of the policy, and of what scales its observations, with the best evaluation
-    seed           0 to 2³²-1; same seed, same steps, same bits
-    take           called as take(agent, declared) to make the buffers; `plan` brings its own
+    entropy                    weight of the policy's entropy
     """
 
     PARAMS = ("actor", "critic")
@@ -45,31 +36,20 @@ class StreamAC(Streaming):
         take=memory.take,
     ):
         self.act_size = bounds_of(env, "StreamAC")
-        self.keep_best = keep_best
-        self._size(
-            env,
-            hidden,
-            2 * self.act_size,
-            chunk,
-            seed,
-            gamma=(gamma, 0, 1),
-            trace_decay=(trace_decay, 0, 1),
-            learning_rate=(learning_rate, 0, 1e3),
-            actor_kappa=(actor_kappa, 1e-3, 1e6),
-            critic_kappa=(critic_kappa, 1e-3, 1e6),
-            entropy=(entropy, 0, 1e3),
-            sparsity=(sparsity, 0, 1),
-        )
+        self._size(env, hidden, 2 * self.act_size, gamma, trace_decay, learning_rate, sparsity, chunk, keep_best, seed)
+        real("actor_kappa", actor_kappa, 1e-3, 1e6)
+        real("critic_kappa", critic_kappa, 1e-3, 1e6)
+        real("entropy", entropy, 0, 1e3)
         self.critic_layout = self._layout(1)
-        self._actor_spans = self._spans(self.actor_layout)
-        self._critic_spans = self._spans(self.critic_layout)
+        self._actor_spans = self._param_spans(self.actor_layout)
+        self._critic_spans = self._param_spans(self.critic_layout)
         self._take(take, seed)
         self._set_scaling(env)
         self._start_obgd(self.actor_hyper, learning_rate, actor_kappa, gamma, trace_decay)
         self._start_obgd(self.critic_hyper, learning_rate, critic_kappa, gamma, trace_decay)
-        self.coeffs[0] = gamma
-        self.entropy[0] = entropy
-        self.sparsity[0] = sparsity
+        float32.store(self.coeffs, 0, gamma)
+        float32.store(self.entropy, 0, entropy)
+        float32.store(self.sparsity, 0, sparsity)
         self._kernels.sparse_init(self.actor_layout, self.actor, self.sparsity, self.rng_init)
         self._kernels.sparse_init(self.critic_layout, self.critic, self.sparsity, self.rng_init)
 

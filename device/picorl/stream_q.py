@@ -1,7 +1,7 @@
 """Stream Q(λ) (Elsayed, Vasan & Mahmood 2024, "Streaming Deep Reinforcement Learning Finally Works"), discrete actions."""
 
-from . import memory, network
-from .agent import LARGEST, choices_of, whole
+from . import float32, memory, network
+from .agent import LARGEST, choices_of, real, whole
 from .memory import HYPER, STATE, WORK
 from .streaming import _BROKEN, _STARTS, _TERMINATED, _WAITING, Streaming
 
@@ -9,20 +9,11 @@ from .streaming import _BROKEN, _STARTS, _TERMINATED, _WAITING, Streaming
 class StreamQ(Streaming):
     """Q-learning with eligibility traces (Watkins 1989) that learns from each transition once, when it happens: for the smallest boards.
 
-    Traces end where a choice was not the best one. env (or anything with its obs and n_actions) gives the sizes; all memory is taken here. The
-    network is called actor in checkpoints, because a Policy acts by it.
+    Traces end where a choice was not the best one. env (or anything with its obs and n_actions) gives the sizes. The network is called actor in
+    checkpoints, because a Policy acts by it. See Streaming for the other hyper-parameters.
 
-    hidden         units of the hidden layers: a normalised dense layer, then leaky ReLU
-    gamma          discount
-    trace_decay    lambda: how far back errors reach
-    learning_rate  where the bound on a step does not make it smaller; 1 leaves it to the bound
-    kappa          how far a step stays from overshooting (ObGD): larger is more careful
+    kappa  how far a step stays from overshooting (ObGD): larger is more careful
     epsilon_start, epsilon_end, exploration_steps   probability of a random choice: falls linearly over so many steps
-    sparsity       part of each unit's incoming weights that begins as 0
-    chunk          so many times 192 parameters one piece of `work` measures (None: the whole network); changes not one bit of the result
-    keep_best      keep a copy of the network, and of what scales its observations, with the best evaluation
-    seed           0 to 2³²-1; same seed, same steps, same bits
-    take           called as take(agent, declared) to make the buffers; `plan` brings its own
     """
 
     PARAMS = ("actor",)
@@ -48,29 +39,18 @@ class StreamQ(Streaming):
         self.n_actions = choices_of(env, "StreamQ")
         self.exploration_steps = whole("exploration_steps", exploration_steps, 1, LARGEST)
         self.act_size = 1
-        self.keep_best = keep_best
-        self._size(
-            env,
-            hidden,
-            self.n_actions,
-            chunk,
-            seed,
-            gamma=(gamma, 0, 1),
-            trace_decay=(trace_decay, 0, 1),
-            learning_rate=(learning_rate, 0, 1e3),
-            kappa=(kappa, 1e-3, 1e6),
-            epsilon_start=(epsilon_start, 0, 1),
-            epsilon_end=(epsilon_end, 0, 1),
-            sparsity=(sparsity, 0, 1),
-        )
+        self._size(env, hidden, self.n_actions, gamma, trace_decay, learning_rate, sparsity, chunk, keep_best, seed)
+        real("kappa", kappa, 1e-3, 1e6)
+        real("epsilon_start", epsilon_start, 0, 1)
+        real("epsilon_end", epsilon_end, 0, 1)
         self.critic_layout = self.actor_layout
-        self._norm_spans = self._spans(self.actor_layout)
+        self._norm_spans = self._param_spans(self.actor_layout)
         self._take(take, seed)
         self._start_obgd(self.actor_hyper, learning_rate, kappa, gamma, trace_decay)
-        self.coeffs[0] = gamma
-        self.sparsity[0] = sparsity
-        self.epsilon_ends[0] = epsilon_start
-        self.epsilon_ends[1] = epsilon_end
+        float32.store(self.coeffs, 0, gamma)
+        float32.store(self.sparsity, 0, sparsity)
+        float32.store(self.epsilon_ends, 0, epsilon_start)
+        float32.store(self.epsilon_ends, 1, epsilon_end)
         self._kernels.sparse_init(self.actor_layout, self.actor, self.sparsity, self.rng_init)
 
     def _declare_own(self):

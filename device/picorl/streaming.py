@@ -5,8 +5,8 @@ Gradients add up in eligibility traces, one number a parameter; what a step alon
 scaled by running statistics. A subclass sets act_size, `_take_action` and `_pieces`.
 """
 
-from . import kernels, memory, network
-from .agent import SPAN, Agent, layers_of, obs_of, real, seed_of, whole
+from . import float32, kernels, network
+from .agent import SPAN, Agent, can_count, layers_of, obs_of, real, seed_of, whole
 from .memory import HYPER, POLICY, STATE, WORK
 
 # Indices of cursor: whether a transition waits to be learned from, whether it terminated, whether traces start with it, whether an episode is
@@ -22,22 +22,36 @@ _RETURN = 1  # in reward_stats
 
 
 class Streaming(Agent):
-    """Base of StreamAC and StreamQ."""
+    """Base of StreamAC and StreamQ. All memory is taken when one is made.
+
+    hidden         units of the hidden layers of each network: a normalised dense layer, then leaky ReLU
+    gamma          discount
+    trace_decay    lambda: how far back errors reach
+    learning_rate  where the bound on a step does not make it smaller; 1 leaves it to the bound
+    sparsity       part of each unit's incoming weights that begins as 0
+    chunk          so many times 192 parameters one piece of `work` handles (None: a whole network); changes not one bit of the result
+    keep_best      keep a copy of the policy, and of what scales its observations, with the best evaluation
+    seed           0 to 2³²-1; same seed, same steps, same bits
+    take           called as take(agent, declared) to make the buffers; `plan` brings its own
+    """
 
     GRADS = ("lanes",)
     PARAM_WORK = 0.2
     OTHER_WORK = 0.33
     batch_size = 1
 
-    def _size(self, env, hidden, outputs, chunk, seed, **reals):
-        """Check what both have; reals: name=(value, least, most)."""
+    def _size(self, env, hidden, outputs, gamma, trace_decay, learning_rate, sparsity, chunk, keep_best, seed):
+        """Check what both are told, and keep what sizes follow from."""
         who = type(self).__name__
         kernels.need("obgd_step", who)
         self.obs_size = obs_of(env, who)
         self.hidden = layers_of(hidden)
         seed_of(seed)
-        for name, (value, least, most) in reals.items():
-            real(name, value, least, most)
+        real("gamma", gamma, 0, 1)
+        real("trace_decay", trace_decay, 0, 1)
+        real("learning_rate", learning_rate, 0, 1e3)
+        real("sparsity", sparsity, 0, 1)
+        self.keep_best = keep_best
         self.actor_layout = self._layout(outputs)
         largest = (network.n_params(self.actor_layout) - 1) // SPAN + 1
         self.chunk = largest if chunk is None else min(whole("chunk", chunk, 1), largest)
@@ -47,14 +61,9 @@ class Streaming(Agent):
             (self.obs_size,) + self.hidden + (outputs,), network.LEAKY_RELU, network.IDENTITY, network.NORMALIZE
         )
 
-    def _spans(self, layout):
-        return memory.spans(network.n_params(layout), self.chunk * SPAN)
-
     def _start_obgd(self, hyper, learning_rate, kappa, gamma, trace_decay):
-        hyper[0] = learning_rate
-        hyper[1] = kappa
-        hyper[2] = gamma
-        hyper[3] = trace_decay
+        for i, value in enumerate((learning_rate, kappa, gamma, trace_decay)):
+            float32.store(hyper, i, value)
 
     # --- memory -------------------------------------------------------------------------------------------------
 
@@ -150,6 +159,7 @@ class Streaming(Agent):
         was not learned from yet. The episode then goes on from next_obs, and traces begin anew.
         After a terminated or truncated one, `begin` opens the next episode.
         """
+        can_count(self.counters)
         k, cursor, size = self._kernels, self.cursor, self.obs_size
         self.counters[0] += 1
         good = cursor[_OPEN] and k.all_finite(reward, 0, 1) and k.all_finite(next_obs, 0, size)

@@ -1,7 +1,7 @@
 """Supervised learning with the same parts: a Regressor and a Classifier that learn on the device from batches of examples."""
 
-from . import kernels, memory, network
-from .agent import INIT, NO_RETURN, SPAN, Agent, layers_of, real, seed_of, whole
+from . import float32, kernels, memory, network
+from .agent import INIT, NO_RETURN, Agent, layers_of, real, seed_of, whole
 from .memory import HYPER, POLICY, STATE, WORK
 from .training import _learn
 
@@ -171,7 +171,7 @@ class Supervised(Agent):
         self.velocity = None
         # What is not a buffer comes before, while there is room.
         self._kernels = k = kernels.private()
-        self._spans = memory.spans(network.n_params(self.actor_layout), self.chunk * SPAN)
+        self._spans = self._param_spans(self.actor_layout)
         self._updating = False
         self._update = self._pieces()
         take(self, self.declare())
@@ -179,13 +179,13 @@ class Supervised(Agent):
         self.rng_init[0] = seed
         self.rng_init[1] = INIT
         if optimiser == "sgd":
-            self.hyper[0] = learning_rate
-            self.hyper[1] = momentum
+            float32.store(self.hyper, 0, learning_rate)
+            float32.store(self.hyper, 1, momentum)
         else:
             self._start_adam(((self.hyper, learning_rate),), (self.adam,))
         if optimiser == "adamw":
             self.decay[0] = 1
-            self.loss_sum[0] = -weight_decay
+            float32.store(self.loss_sum, 0, -weight_decay)
             k.scale(self.loss_sum, self.hyper, 0, 1)
             k.accumulate(self.decay, 0, self.loss_sum)
         if self.classifies:
@@ -253,7 +253,7 @@ class Supervised(Agent):
         return self.batch_size
 
     def count_spans(self):
-        return len(memory.spans(network.n_params(self.actor_layout), self.chunk * SPAN))
+        return len(self._spans)
 
     # --- batches ----------------------------------------------------------------------------------------------------
 
@@ -400,10 +400,8 @@ class Supervised(Agent):
             if validation is not None:
                 waited += 1
                 found = self._score(validation, "fit: validation batch")
-                best = self.best_return[0]
-                self.total[0] = -found["loss"]
-                self.note_return(self.total)
-                if self.best_return[0] > best:
+                float32.divide(self.total, 0, -1)
+                if self.note_return(self.total):
                     waited = 0
                 record["validation_loss"] = found["loss"]
                 if self.classifies:
@@ -485,7 +483,7 @@ class Supervised(Agent):
 
     def _mean(self, total, rows):
         """The mean of the losses that total (1) gathered, as float32."""
-        total[0] /= rows if self.classifies else rows * self.n_outputs
+        float32.divide(total, 0, rows if self.classifies else rows * self.n_outputs)
         return total[0]
 
     def forget_best(self):
@@ -533,7 +531,7 @@ class Regressor(Supervised):
         self.loss = loss
         real("huber", huber, 1e-6, 1e30)
         super().__init__(inputs, whole("outputs", outputs, 1), **options)
-        self.limit[0] = huber
+        float32.store(self.limit, 0, huber)
 
     def declare(self):
         return super().declare() + [("limit", "f", 1, HYPER)]

@@ -1,6 +1,6 @@
 """Twin Delayed DDPG (Fujimoto et al. 2018, "Addressing Function Approximation Error in Actor-Critic Methods", algorithm 1)."""
 
-from . import kernels, memory, network
+from . import float32, kernels, memory, network
 from .actor_critic import ActorCritic
 from .agent import real, whole
 from .memory import HYPER, STATE
@@ -65,9 +65,9 @@ class TD3(ActorCritic):
             seed,
             take,
         )
-        self.sigma[0] = exploration_noise
-        self.smoothing[0] = target_noise
-        self.smoothing[1] = target_noise_clip
+        float32.store(self.sigma, 0, exploration_noise)
+        float32.store(self.smoothing, 0, target_noise)
+        float32.store(self.smoothing, 1, target_noise_clip)
         self.policy_delay[0] = policy_delay
         self._policy_loaded()
 

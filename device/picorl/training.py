@@ -13,7 +13,7 @@ def new_action(env):
 
 def _score(agent, env, episodes, total, action):
     """Write to total (1) the mean return of whole episodes with the deterministic policy; the sum is made by a kernel."""
-    from . import kernels
+    from . import float32, kernels
 
     accumulate = kernels.backend.accumulate
     total[0] = 0.0
@@ -26,12 +26,7 @@ def _score(agent, env, episodes, total, action):
             accumulate(total, 0, env.reward)
             if env.terminated or env.truncated:
                 break
-    total[0] /= episodes
-
-
-def _single(name, env):
-    if hasattr(env, "n_envs"):
-        raise ValueError("%s has n_envs, must be a single environment (its clone(seed) is one)" % name)
+    float32.divide(total, 0, episodes)
 
 
 def _begin(agent, env):
@@ -45,11 +40,11 @@ def _task(discrete, obs_size, actions):
     return "%d numbers in an observation and %d %s" % (obs_size, actions, "choices" if discrete else "actions")
 
 
-def _check(who, agent, env, n_envs):
-    """ValueError where env is not such as agent (or a Policy) was made for."""
-    several = getattr(env, "n_envs", 1)
-    if several != n_envs:
-        raise ValueError("%s: env has n_envs %d, must be %d" % (who, several, n_envs))
+def _fits(name, agent, env, single):
+    """ValueError where env, called name, is not such as agent (or a Policy) was made for, or, if it must be single, is several."""
+    n_envs = getattr(env, "n_envs", None)
+    if single and n_envs is not None:
+        raise ValueError("%s has n_envs, must be a single environment (its clone(seed) is one)" % name)
     layout = getattr(agent, "actor_layout", None) or getattr(agent, "layout", None)
     if layout is None:  # anything that has predict() and reset()
         return
@@ -57,17 +52,16 @@ def _check(who, agent, env, n_envs):
     discrete = (getattr(agent, "HEAD", None) or getattr(agent, "head", None)) == "categorical"
     chooses = hasattr(env, "n_actions")
     wanted = _task(discrete, agent.obs_size, layout[-2] if discrete else agent.act_size)
-    found = _task(chooses, len(env.obs) // n_envs, env.n_actions if chooses else len(env.action_low))
+    found = _task(chooses, len(env.obs) // (n_envs or 1), env.n_actions if chooses else len(env.action_low))
     if found != wanted:
-        raise ValueError("%s: env has %s, agent was made for %s" % (who, found, wanted))
+        raise ValueError("%s has %s, agent was made for %s" % (name, found, wanted))
 
 
 def evaluate(agent, env, episodes=10):
     """Mean return of the deterministic policy of agent (or of a Policy) over episodes of env."""
     if episodes < 1:
         raise ValueError("evaluate: episodes is %r, must be at least 1" % (episodes,))
-    _single("evaluate: env", env)
-    _check("evaluate", agent, env, 1)
+    _fits("evaluate: env", agent, env, True)
     total = array("f", (0,))
     _score(agent, env, episodes, total, new_action(env))
     return total[0]
@@ -92,13 +86,16 @@ def train(agent, env, steps, evaluate_every=1000, evaluate_episodes=10, evaluati
     whole("train: evaluate_episodes", evaluate_episodes, 0)
     if hasattr(env, "n_envs") and not hasattr(agent, "observe_all"):
         raise ValueError("train: %s learns from one environment, env has n_envs" % type(agent).__name__)
-    _check("train", agent, env, getattr(agent, "n_envs", 1))
+    found, wanted = getattr(env, "n_envs", 1), getattr(agent, "n_envs", 1)
+    if found != wanted:
+        raise ValueError("train: env has n_envs %d, must be %d" % (found, wanted))
+    _fits("train: env", agent, env, False)
     if evaluate_episodes and evaluation_env is None:
         if not hasattr(env, "clone"):
             raise ValueError("train: env has no clone(): give an evaluation_env, or evaluate_episodes=0")
         evaluation_env = env.clone(_EVALUATION_SEED)
     if evaluate_episodes:
-        _single("train: evaluation_env", evaluation_env)
+        _fits("train: evaluation_env", agent, evaluation_env, True)
     loop = _train_together if hasattr(env, "n_envs") else _train
     return loop(agent, env, steps, evaluate_every, evaluate_episodes, evaluation_env, hook)
 

@@ -1,12 +1,15 @@
 """Run a program on a board and hand on what it prints, as it comes."""
 
 import codecs
+import contextlib
 import json
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from . import serial_port
+from .receiving import Receiver
 from .runner import Problem, Run
 from .serial_port import Device, DeviceError
 from .telemetry import damaged, parse
@@ -50,17 +53,19 @@ def run(
     arguments: tuple[str, ...] = (),
     on_record: Callable[[dict, str], None] = lambda record, line: None,
     on_text: Callable[[str], None] = lambda text: print(text, end="", flush=True),
+    receiver: Receiver | None = None,
 ):
     """Run program on the board at port, after a soft reset, with arguments as its sys.argv[1:]. Returns how many records arrived damaged.
 
+    Checkpoints that it sends go to receiver; without one they are records like others.
     Raises Problem when the connection is lost, and DeviceError, after all output has been handed on, when the program ends with an
     exception. Ctrl-C stops it there, then goes on as KeyboardInterrupt here.
     """
     if not program.is_file():
         raise Problem(f"there is no file {program}")
     source = program.read_bytes()
-    lines = Lines(on_record, on_text)
-    with Device(port, reset=True) as device:
+    lines = Lines(_sorted_out(on_record, receiver), on_text)
+    with _closing(receiver), Device(port, reset=True) as device:
         if arguments:
             try:
                 device.ask(f"import sys\nsys.argv[:] = {[program.name, *arguments]!r}")
@@ -73,6 +78,45 @@ def run(
     return lines.damaged
 
 
+def listen(
+    port: str,
+    on_record: Callable[[dict, str], None] = lambda record, line: None,
+    on_text: Callable[[str], None] = lambda text: print(text, end="", flush=True),
+    receiver: Receiver | None = None,
+    restart: bool = False,
+):
+    """Hand on what the program that the board at port runs by itself (main.py, code.py) prints, until Ctrl-C; it goes on running then.
+
+    restart begins with a soft reset, so that nothing is missed. Raises PortError when the connection is lost.
+    """
+    lines = Lines(_sorted_out(on_record, receiver), on_text)
+    with _closing(receiver):
+        try:
+            serial_port.listen(port, lines.feed, restart)
+        finally:
+            lines.feed(b"", final=True)
+
+
+def _sorted_out(on_record, receiver):
+    """on_record for all records but those of a checkpoint that receiver takes."""
+
+    def consider(record, line):
+        if receiver is None or not receiver.take(record):
+            on_record(record, line)
+
+    return consider
+
+
+@contextlib.contextmanager
+def _closing(receiver):
+    """Nothing more arrives behind this, however it ends."""
+    try:
+        yield
+    finally:
+        if receiver:
+            receiver.close()
+
+
 @dataclass(frozen=True)
 class OnBoard:
     """A board as a runtime, beside runner.Runtime."""
@@ -81,9 +125,10 @@ class OnBoard:
     port: str
 
     def run(self, program, config, on_record, on_line):
-        """As runner.run. The file that config["save"] names is written there, then fetched to where it names here."""
+        """As runner.run. The file that config["save"] names is written there, then fetched to where it names here, unless the board sends it."""
         here = config.get("save")
         there = here and Path(here).name
+        receiver = Receiver(Path(here).parent, on_line) if here else None
         records, half = [], []
 
         def on_text(text):
@@ -98,7 +143,7 @@ class OnBoard:
 
         start = time.monotonic()
         try:
-            lost = run(self.port, program, (json.dumps(config | {"save": there}),), keep, on_text)
+            lost = run(self.port, program, (json.dumps(config | {"save": there}),), keep, on_text, receiver)
         except DeviceError as error:
             for line in error.traceback.splitlines():
                 on_line(line)
@@ -109,7 +154,9 @@ class OnBoard:
         wall = time.monotonic() - start
         if lost:
             on_line(f"{lost} records arrived damaged")
-        if here:
+        if here and there in receiver.lost:
+            raise Problem(f"{there} did not arrive from {self.name}, see above")
+        if here and Path(here) not in receiver.received:
             with Device(self.port, reset=True) as device:  # the agent is still in the heap
                 Path(here).write_bytes(device.get(there))
         return Run(self, records, wall, None)

@@ -12,7 +12,7 @@ import typer
 from rich.console import Console
 from rich.text import Text
 
-from . import board_plan, board_run, boards, compare, plots, runner, serial_port
+from . import board_plan, board_run, boards, compare, plots, receiving, runner, serial_port
 from . import deploy as deployment
 from . import train as training
 
@@ -105,27 +105,43 @@ def train(
 
 @app.command()
 def deploy(
-    port: Port,
-    programs: Annotated[list[Path] | None, typer.Argument(help="Programs to send, such as main.py.")] = None,
+    programs: Annotated[
+        list[Path] | None, typer.Argument(help="Programs to send, such as main.py, or code.py for CircuitPython.")
+    ] = None,
+    port: Annotated[
+        str | None, typer.Option(metavar="PORT", help="/dev/ttyACM0, COM3, socket://host:port, ...")
+    ] = None,
+    drive: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="DIR", help="CircuitPython: where the board's drive is mounted; not needed when there is one."
+        ),
+    ] = None,
     target: Annotated[str | None, typer.Option(metavar="DIR", help="The board's folder for the library.")] = None,
     firmware_free: Annotated[
         bool, typer.Option("--firmware-free", help="Send the library though the firmware holds it, to where it wins.")
     ] = False,
 ):
-    """Bring picorl, its kernels and your programs onto a board; what is there already is not sent again."""
-    deployment.deploy(port, programs or (), target, firmware_free, console)
+    """Bring picorl, its best kernels and your programs onto a board; what is there already is not sent again.
+
+    MicroPython takes files over its serial port (--port).
+
+    CircuitPython takes them onto its drive, CIRCUITPY, or over the serial port where code may write files.
+
+    Modules go as .mpy files where there is an mpy-cross, for CircuitPython its own of the same major version,
+    in PATH or named by PICORL_CIRCUITPYTHON_MPY_CROSS; as sources otherwise.
+    """
+    deployment.deploy(port, programs or (), target, firmware_free, console, drive)
 
 
-@app.command(context_settings={"ignore_unknown_options": True})
-def run(
-    port: Port,
-    program: Annotated[Path, typer.Argument(help="A file of this machine.")],
-    arguments: Annotated[list[str] | None, typer.Argument(help="Its sys.argv[1:].")] = None,
-    log: Annotated[
-        Path | None, typer.Option(dir_okay=False, help="Append its records to this file, with the time (Unix, s).")
-    ] = None,
-):
-    """Run a program on a board and show what it prints. Ctrl-C stops it there."""
+Log = Annotated[
+    Path | None, typer.Option(dir_okay=False, help="Append its records to this file, with the time (Unix, s).")
+]
+Into = Annotated[Path, typer.Option("--into", file_okay=False, help="Folder for checkpoints that it sends.")]
+
+
+def _recorder(log):
+    """Shows a record, and keeps it in the file log."""
 
     def on_record(record, line):
         if log:
@@ -136,8 +152,25 @@ def run(
         rest = "  ".join(f"{key} {value}" for key, value in record.items() if key != "event")
         console.print(Text.assemble((f"{record['event']:10}", "bold"), rest), soft_wrap=True)
 
+    return on_record
+
+
+def _receiver(folder):
+    return receiving.Receiver(folder, lambda line: console.print(line, markup=False, highlight=False, soft_wrap=True))
+
+
+@app.command(context_settings={"ignore_unknown_options": True})
+def run(
+    port: Port,
+    program: Annotated[Path, typer.Argument(help="A file of this machine.")],
+    arguments: Annotated[list[str] | None, typer.Argument(help="Its sys.argv[1:].")] = None,
+    log: Log = None,
+    into: Into = Path("."),
+):
+    """Run a program on a board and show what it prints. Ctrl-C stops it there."""
+    receiver = _receiver(into)
     try:
-        damaged = board_run.run(port, program, tuple(arguments or ()), on_record)
+        damaged = board_run.run(port, program, tuple(arguments or ()), _recorder(log), receiver=receiver)
     except serial_port.DeviceError as error:
         print(error.traceback.replace("\r\n", "\n"), end="", file=sys.stderr)
         raise typer.Exit(1) from None
@@ -146,6 +179,27 @@ def run(
         raise typer.Exit(130) from None
     if damaged:
         console.print(f"{damaged} records arrived damaged", highlight=False)
+    if receiver.lost:
+        raise typer.Exit(1)
+
+
+@app.command()
+def listen(
+    port: Port,
+    log: Log = None,
+    into: Into = Path("."),
+    restart: Annotated[
+        bool, typer.Option("--restart", help="Reset the board first, so that its program begins anew.")
+    ] = False,
+):
+    """Show what a board prints that runs main.py or code.py by itself, and receive its checkpoints. Ctrl-C ends this, not the program there."""
+    receiver = _receiver(into)
+    try:
+        board_run.listen(port, _recorder(log), receiver=receiver, restart=restart)
+    except KeyboardInterrupt:
+        pass
+    if receiver.lost:
+        raise typer.Exit(1)
 
 
 @app.command()

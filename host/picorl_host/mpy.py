@@ -1,7 +1,7 @@
 """Make .mpy files, and look into them: which architecture one is for, and whether all of it is there.
 
 A board takes a file that was cut off for what it is not; MicroPython's own loader does not notice the end. The format is that of
-MicroPython's py/persistentcode.c, version 6.
+MicroPython's py/persistentcode.c, version 6; CircuitPython's files have another first byte, and their own numbers for names.
 """
 
 import subprocess
@@ -10,6 +10,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 VERSION = 6
+
+# How the files of each begin. Neither loads the other's.
+MICROPYTHON, CIRCUITPYTHON = b"M", b"C"
+_KINDS = {MICROPYTHON: "MicroPython's", CIRCUITPYTHON: "CircuitPython's"}
 
 # By the number in a .mpy file and in sys.implementation._mpy.
 ARCHITECTURES = (
@@ -29,7 +33,7 @@ ARCHITECTURES = (
 
 
 class BadMpy(ValueError):
-    """The bytes are no .mpy file that MicroPython could load; the message says why."""
+    """The bytes are no .mpy file, or none of the kind that is wanted; the message says why."""
 
 
 class CompileError(Exception):
@@ -54,12 +58,12 @@ def of_firmware(number):
     return Mpy((number & 0xFF, number >> 8 & 3), architecture(number >> 10 & 15))
 
 
-def read(content):
-    """The Mpy of the bytes of a file. Raises BadMpy when they are something else, or not all there."""
-    if content[:1] == b"C":
-        raise BadMpy("is CircuitPython's kind of .mpy")
-    if len(content) < 4 or content[:1] != b"M":
+def read(content, kind=MICROPYTHON):
+    """The Mpy of the bytes of a file. Raises BadMpy when they are something else, of another kind, or not all there."""
+    if len(content) < 4 or content[:1] not in _KINDS:
         raise BadMpy("is not a .mpy file")
+    if content[:1] != kind:
+        raise BadMpy(f"is {_KINDS[content[:1]]} kind of .mpy, must be {_KINDS[kind]}")
     if content[1] != VERSION:
         raise BadMpy(f"is of .mpy version {content[1]}, must be {VERSION}")
     reader = _Reader(content)

@@ -25,20 +25,24 @@ _STUCK = 120
 # Bytes of a file that go over at a time; a board needs some five times as much heap for them.
 _CHUNK = 1024
 
+# What the raw REPL begins with.
+_RAW = b"raw REPL; CTRL-B to exit\r\n"
+
 # Prints "('/lib/x.py', 120),". Paths of the root begin with one slash.
 _LIST = """
 import os
 def _list(folder):
     try:
-        entries = list(os.ilistdir(folder))
+        names = os.listdir(folder)
     except OSError:
         return
-    for entry in entries:
-        path = folder.rstrip("/") + "/" + entry[0]
-        if entry[1] & 0x4000:
+    for name in names:
+        path = folder.rstrip("/") + "/" + name
+        told = os.stat(path)
+        if told[0] & 0x4000:
             _list(path)
         else:
-            print((path, entry[3] if len(entry) > 3 else os.stat(path)[6]), end=",")
+            print((path, told[6]), end=",")
 """
 
 # _sum(path) is ("sha256", digest), ("crc32", number), or (None, None) for firmware that knows neither.
@@ -107,6 +111,32 @@ def _why_not(port, error):
     return f"cannot open {port}: {text}"
 
 
+def listen(port, on_output, restart=False, baudrate=115200):
+    """Hand on what arrives at port, in pieces of bytes, until an exception ends it; nothing is sent, so a program there goes on running.
+
+    restart: begin with a soft reset, after which a board runs its main.py, or code.py, from the start. Raises PortError when the port cannot
+    be opened or is gone.
+    """
+    try:
+        line = serial.serial_for_url(port, baudrate=baudrate, timeout=0.2, exclusive=True)
+    except (OSError, ValueError) as error:
+        raise PortError(_why_not(port, error)) from None
+    try:
+        with line:
+            if restart:
+                for keys in (b"\r\x03\x03", b"\x02"):  # stop what runs; leave the raw REPL
+                    line.write(keys)
+                    while line.read(1024):
+                        pass
+                line.write(b"\x04")
+            while True:
+                received = line.read(line.in_waiting or 1)
+                if received:
+                    on_output(received)
+    except OSError as error:
+        raise PortError(f"lost the connection to {port} ({error})") from None
+
+
 class Device:
     """An open connection to the board at `port` (/dev/ttyACM0, COM3, /dev/pts/5, socket://host:port), in MicroPython's raw REPL.
 
@@ -130,6 +160,8 @@ class Device:
 
     def __exit__(self, *_):
         self.close()
+
+    READ_ONLY = "its file system is read-only (a CircuitPython gives it to the computer that has its drive: --drive)"
 
     def close(self):
         """Leave the board at its friendly prompt, as another program expects it."""
@@ -158,12 +190,32 @@ class Device:
             raise PortError(f"lost the connection to {self.port} ({error})") from None
 
     def _enter(self, reset):
-        with self._errors(), contextlib.redirect_stdout(io.StringIO()):  # mpremote prints what it did not expect
-            self._transport.enter_raw_repl(soft_reset=reset, timeout_overall=PATIENCE)
+        told = io.StringIO()  # mpremote prints what it did not expect
+        with self._errors(), contextlib.redirect_stdout(told):
+            try:
+                self._transport.enter_raw_repl(soft_reset=False, timeout_overall=PATIENCE)
+            except TransportError:
+                if "REPL" not in told.getvalue():
+                    raise
+                # CircuitPython, when its program has been stopped, waits for any key before there is a prompt.
+                self._transport.enter_raw_repl(soft_reset=False, timeout_overall=PATIENCE)
+            if reset:
+                # mpremote would wait for "soft reboot", which CircuitPython says in many languages.
+                self._transport.read_until(1, b">", timeout_overall=PATIENCE)
+                self._transport.serial.write(b"\x04")
+                received = self._transport.read_until(1, _RAW, timeout_overall=PATIENCE)
+                if not received.endswith(_RAW):
+                    raise TransportError("no soft reset")
 
     def soft_reset(self):
         """Give up all objects and modules; files stay."""
         self._enter(True)
+
+    def restart(self):
+        """Soft reset into the board's own program (main.py, code.py), and leave it to that."""
+        with self._errors():
+            self._transport.exit_raw_repl()
+            self._transport.serial.write(b"\x04")
 
     def exec(self, source, on_output=None, timeout=None):
         """Run source and return what it printed. on_output gets the bytes as they come; timeout is for the whole run, in seconds.
@@ -249,6 +301,18 @@ class Device:
     def exists(self, path):
         """Whether there is a file or a folder of this name."""
         return self._tried("ENOENT", f"import os\nos.stat({path!r})")
+
+    def space(self, folder):
+        """(bytes of a block, free blocks); None when the file system does not tell."""
+        try:
+            block, _, total, free, *_ = self.eval(f"__import__('os').statvfs({folder!r})")
+        except DeviceError:
+            return None
+        return (block, free) if total else None
+
+    def removal(self, path):
+        """What to type to be rid of a file or folder."""
+        return f"`mpremote connect {self.port} resume rm -r :{path}`"
 
     def mkdir(self, path):
         """Make a folder, and those above it, where they are missing."""

@@ -25,6 +25,17 @@ def moments_update(x: F("rows * width"), moments: W("1 + 2 * width"), width: POS
             squares += d * (y - mean)
 
 
+def _by_moments(change, x, moments, out, width, row, rows):
+    """out = change(x, means, deviations) at rows [row, row + rows), or x before anything was counted."""
+    part = slice(row * width, (row + rows) * width)
+    count, mean, squares = moments[0], moments[1 : width + 1], moments[width + 1 : 2 * width + 1]
+    if count > 0:
+        deviation = np.sqrt(squares / count + np.float32(1e-8))
+        out[part] = change(x[part].reshape(rows, width), mean, deviation).reshape(-1)
+    else:
+        out[part] = x[part]
+
+
 @kernel
 def moments_apply(
     x: F("(row + rows) * width"),
@@ -34,13 +45,7 @@ def moments_apply(
     row: INT,
     rows: INT,
 ):
-    part = slice(row * width, (row + rows) * width)
-    count, mean, squares = moments[0], moments[1 : width + 1], moments[width + 1 : 2 * width + 1]
-    if count > 0:
-        y = (x[part].reshape(rows, width) - mean) / np.sqrt(squares / count + np.float32(1e-8))
-        out[part] = y.clip(-10, 10).reshape(-1)
-    else:
-        out[part] = x[part]
+    _by_moments(lambda y, mean, deviation: ((y - mean) / deviation).clip(-10, 10), x, moments, out, width, row, rows)
 
 
 @kernel
@@ -52,10 +57,4 @@ def moments_restore(
     row: INT,
     rows: INT,
 ):
-    part = slice(row * width, (row + rows) * width)
-    count, mean, squares = moments[0], moments[1 : width + 1], moments[width + 1 : 2 * width + 1]
-    if count > 0:
-        deviation = np.sqrt(squares / count + np.float32(1e-8))
-        out[part] = (x[part].reshape(rows, width) * deviation + mean).reshape(-1)
-    else:
-        out[part] = x[part]
+    _by_moments(lambda y, mean, deviation: y * deviation + mean, x, moments, out, width, row, rows)

@@ -23,7 +23,7 @@ class Environment:
 
     def clone(self, seed):
         """Another one of the same kind with random numbers of its own."""
-        return type(self)(seed, self.time_limit)
+        return type(self)(seed, self.time_limit)  # type: ignore[call-arg]  # what subclasses take
 
     def reseed(self, seed):
         """Begin the sequence of random starts that belongs to seed."""

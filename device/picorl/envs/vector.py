@@ -8,8 +8,6 @@ What they have beside, or instead of, what one environment has (envs/__init__.py
 reset() starts all of them; clone(seed) gives a single environment, for evaluation.
 """
 
-from array import array
-
 from .. import kernels, memory
 
 TERMINATED = 1
@@ -17,13 +15,16 @@ TRUNCATED = 2
 
 
 class Vector:
-    """Base: buffers, the count of steps, and who begins anew. A subclass has `_one`, which makes a single one, and steps in kernels."""
+    """Base: buffers, bounds of actions, the count of steps, and who begins anew. A subclass has `_one`, which makes a single one, and steps in kernels."""
 
     def __init__(self, n_envs, seed=0, time_limit=None):
         if not isinstance(n_envs, int) or n_envs < 1:
             raise ValueError("n_envs is %r, must be a whole number of at least 1" % (n_envs,))
         one = self._one(seed) if time_limit is None else self._one(seed, time_limit)
         self.time_limit = one.time_limit
+        if hasattr(one, "action_low"):
+            self.action_low = one.action_low
+            self.action_high = one.action_high
         self.n_envs = n_envs
         self._size = len(one.obs)
         self.obs = memory.zeros("f", n_envs * self._size)
@@ -63,6 +64,10 @@ class Vector:
         """All that a checkpoint must hold to go on in the middle of an episode."""
         return (("obs", self.obs, "f"), ("elapsed", self._elapsed, "i"), ("rng", self._rng, "I")) + self._buffers()
 
+    def _buffers(self):
+        """Those that a subclass adds."""
+        return ()
+
 
 class VectorPendulum(Vector):
     """n_envs of Pendulum. They end at the same time, by the time limit only."""
@@ -74,8 +79,6 @@ class VectorPendulum(Vector):
 
     def __init__(self, n_envs, seed=0, time_limit=None):
         super().__init__(n_envs, seed, time_limit)
-        self.action_low = array("f", (-2,))
-        self.action_high = array("f", (2,))
         self._state = memory.zeros("f", 2 * n_envs)
 
     def _restart(self, row, rows):
@@ -120,6 +123,3 @@ class VectorCartPole(Vector):
 
     def _advance(self, action):
         self._kernels.cartpole_step(self.obs, action, self.ended, 0, self.n_envs)
-
-    def _buffers(self):
-        return ()

@@ -1,7 +1,5 @@
 """Several Acrobots stepped together."""
 
-from array import array
-
 from .. import memory
 from .acrobot import Acrobot, AcrobotSwingUp
 from .vector import Vector
@@ -33,11 +31,6 @@ class VectorAcrobotSwingUp(_VectorLinks):
     """n_envs of AcrobotSwingUp. They end by the time limit only."""
 
     _one = AcrobotSwingUp
-
-    def __init__(self, n_envs, seed=0, time_limit=None):
-        super().__init__(n_envs, seed, time_limit)
-        self.action_low = array("f", (-1,))
-        self.action_high = array("f", (1,))
 
     def _advance(self, action):
         self._kernels.acrobot_swing_up_step(self._state, action, self.obs, self.reward, 0, self.n_envs)

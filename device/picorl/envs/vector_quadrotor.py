@@ -1,7 +1,5 @@
 """Several Quadrotors stepped together."""
 
-from array import array
-
 from .quadrotor import Quadrotor
 from .vector import Vector
 
@@ -11,16 +9,8 @@ class VectorQuadrotor(Vector):
 
     _one = Quadrotor
 
-    def __init__(self, n_envs, seed=0, time_limit=None):
-        super().__init__(n_envs, seed, time_limit)
-        self.action_low = array("f", (-1, -1, -1, -1))
-        self.action_high = array("f", (1, 1, 1, 1))
-
     def _restart(self, row, rows):
         self._kernels.quadrotor_reset(self._rng, self.obs, row, rows)
 
     def _advance(self, action):
         self._kernels.quadrotor_step(self.obs, action, self.reward, self.ended, 0, self.n_envs)
-
-    def _buffers(self):
-        return ()

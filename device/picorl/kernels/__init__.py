@@ -5,6 +5,8 @@ it, `picorl_numpy` is NumPy, `python` needs nothing.
 Agents and environments take the backend that is active when they are made.
 """
 
+import sys
+
 ABI = 4  # of the kernel contract, native_modules/kernels.py
 
 _MODULES = (
@@ -16,11 +18,15 @@ _MODULES = (
 
 backend = None  # the active module
 name = None  # its name in _MODULES
+_best = None  # the name of the first that imported
 
 
 def _load(module):
     # A fromlist makes __import__ return the submodule itself, not the package.
-    found = __import__(module, None, None, ("ABI",))
+    try:
+        found = __import__(module, None, None, ("ABI",))
+    except ValueError as error:  # says of no file that it is a wrong one
+        raise ImportError("%s.mpy is not for this interpreter: %s" % (module, error))
     if found.ABI != ABI:
         raise ImportError(
             "%s has kernel ABI %s, this picorl needs %s: update the older of the two"
@@ -66,23 +72,45 @@ def need(function, who):
 
 
 def info():
-    """What is active, as a dict: backend, variant, whether multiply-adds are fused, ABI."""
-    return {"backend": name, "variant": backend.variant(), "fused": backend.fused(), "abi": ABI}
+    """What is active, as a dict: backend, variant, whether multiply-adds are fused, ABI, and in "why" what kept better ones away."""
+    return {"backend": name, "variant": backend.variant(), "fused": backend.fused(), "abi": ABI, "why": _why()}
+
+
+def _why():
+    # Asked for again instead of remembered: a board has no bytes for texts that nobody reads.
+    reasons = []
+    nobody_expects = "ulab" if sys.implementation.name == "cpython" else "picorl_numpy"
+    for known, module in _MODULES:
+        if known == name:
+            break
+        if known == _best:
+            reasons.append("select() chose %s, not %s" % (name, known))
+            break
+        try:
+            _load(module)
+        except ImportError as error:
+            if known != nobody_expects:
+                reasons.append("no %s (%s)" % (known, error))
+        else:
+            reasons.append("%s came after picorl was imported" % known)
+    return "; ".join(reasons) or "the first choice"
 
 
 def _first():
+    global _best
     missing = None
     for known, module in _MODULES:
         try:
             _load(module)
         except ImportError as error:
-            # An ABI mismatch must not fall through to kernels a hundred times slower; only absence may.
-            if "ABI" in str(error):
+            # A wrong file must not fall through to kernels a hundred times slower; only absence may.
+            if "ABI" in str(error) or ".mpy" in str(error):
                 raise
             missing = error
             continue
+        _best = known
         return select(known)
-    raise missing
+    raise missing  # type: ignore[misc]  # an ImportError by now
 
 
 _first()

@@ -2,7 +2,7 @@
 
 from array import array
 
-from .. import kernels
+from .. import float32, kernels
 from .wrapper import Wrapper
 
 
@@ -28,9 +28,8 @@ class RescaleAction(Wrapper):
                 )
         self.action_low = array("f", [-1] * n)
         self.action_high = array("f", [1] * n)
-        self._scaling = array(
-            "f", [(high[i] - low[i]) / 2 for i in range(n)] + [(high[i] + low[i]) / 2 for i in range(n)]
-        )
+        self._scaling = array("f", [0] * (2 * n))
+        float32.scaling(self._scaling, low, high)
         self._action = array("f", [0] * n)
         self._zero = array("f", (0,))
         self._rescale = kernels.backend.deterministic_action

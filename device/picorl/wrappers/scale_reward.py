@@ -2,7 +2,7 @@
 
 from array import array
 
-from .. import kernels
+from .. import float32, kernels
 from .wrapper import Wrapper
 
 
@@ -12,14 +12,18 @@ class ScaleReward(Wrapper):
     def __init__(self, env, factor):
         super().__init__(env)
         kernels.need("scale", "ScaleReward (wrappers)")
+        self._copy = kernels.backend.copy
+        self._factor = array("f", (0,))
         try:
-            self._factor = array("f", factor if isinstance(factor, array) else (factor,))
-        except TypeError:
-            self._factor = ()
-        if len(self._factor) != 1 or not self._factor[0] or self._factor[0] - self._factor[0] != 0:
+            if not isinstance(factor, array):
+                float32.store(self._factor, 0, factor)
+            elif len(factor) == 1:
+                self._copy(factor, 0, self._factor, 0, 1)
+        except (TypeError, ValueError):  # no number; no array('f')
+            pass
+        if not self._factor[0] or self._factor[0] - self._factor[0] != 0:
             raise ValueError("ScaleReward: factor is %r, must be a finite number other than 0" % (factor,))
         self.reward = array("f", (0,))
-        self._copy = kernels.backend.copy
         self._scale = kernels.backend.scale
 
     def step(self, action):

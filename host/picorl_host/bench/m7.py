@@ -1,11 +1,12 @@
 """Instructions of picorl on a Cortex-M7, emulated by QEMU, beside CMSIS-DSP and RLtools.
 
-    python -m picorl_host.bench.m7 [--only forward,loops,size,steps,pieces,profile]
+    python -m picorl_host.bench.m7 [--only forward,loops,size,steps,recurrent,pieces,profile]
 
 forward   one observation through a network: ours and CMSIS-DSP's matrix-vector product, compiled with the same flags
 loops     instructions of a multiply-add in the innermost loops, from the firmware's machine code
 size      code and memory of the C kernels in the firmware
 steps     one training step in MicroPython, interpreter included, and the heap an agent takes
+recurrent a training step of RecurrentSAC, and what picorl plan estimates of it
 pieces    the longest piece of work() for several chunks, divisions and square roots counted 14 each
 profile   which functions an update's instructions belong to (half a minute)
 """
@@ -27,6 +28,7 @@ PARTS = {
     "loops": m7_code.inner_loops,
     "size": m7_code.size,
     "steps": m7_training.steps,
+    "recurrent": m7_training.recurrent,
     "pieces": m7_training.pieces,
     "profile": m7_training.profile,
 }

@@ -6,6 +6,7 @@ from pathlib import Path
 import picorl
 from picorl.envs import Pendulum
 
+from .. import estimate
 from . import counting, emulated, loops, reference
 from .report import table, thousands, times
 
@@ -20,6 +21,15 @@ STEPS = 10
 MOST_PIECES = 600  # of one update
 CHUNKS = (8, 12)  # and the one that plan() recommends
 SMALL_CHUNK = 8  # of the steps whose memory is counted
+RECURRENT = (
+    (8, 8, 12, 8),
+    (8, 4, 12, 1),
+    (16, 16, 12, 16),
+    (16, 16, 12, 4),
+    (16, 8, 24, 8),
+    (32, 32, 12, 32),
+    (64, 16, 12, 8),
+)
 
 
 def options(setting, chunk):
@@ -33,15 +43,15 @@ def recommended_chunk(algo):
     return picorl.plan(getattr(picorl, algo), Pendulum(), **options(SETTING, None)).chunk(PIECE_BAR)
 
 
-def counted_step(board, algo, setting, chunk, awake=False):
+def counted_step(board, algo, chosen, awake=False):
     """Instructions of the parts of a training step, and bytes. awake: no hidden unit rests, so that nothing can be left out."""
-    config = {"algo": algo, "options": options(setting, chunk), "steps": STEPS, "pieces": 0, "awake": awake}
+    config = {"algo": algo, "options": chosen, "steps": STEPS, "pieces": 0, "awake": awake}
     found = emulated.run(board, PROGRAM, config, counting.ICOUNT)
     looking = found["spent"].pop()
     parts = [(ticks - looking) * counting.PER_TICK / STEPS for ticks in found["spent"]]
     names = ("act", "environment", "observe", "update")
     result = {name: round(count) for name, count in zip(names, parts, strict=True)}
-    plan = picorl.plan(getattr(picorl, algo), Pendulum(), **options(setting, chunk))
+    plan = picorl.plan(getattr(picorl, algo), Pendulum(), **chosen)
     return result | {"step": round(sum(parts)), "resting": found["resting"], "heap": found["heap"], "plan": plan.total}
 
 
@@ -57,8 +67,8 @@ def steps(report, console, board):
     report.data["steps"] = []
     for setting, rltools in reference.RLTOOLS_STEP.items():
         for algo in ("SAC", "TD3"):
-            whole, chunked = (counted_step(board, algo, setting, chunk) for chunk in (None, SMALL_CHUNK))
-            awake = counted_step(board, algo, setting, None, awake=True)
+            whole, chunked = (counted_step(board, algo, options(setting, chunk)) for chunk in (None, SMALL_CHUNK))
+            awake = counted_step(board, algo, options(setting, None), awake=True)
             label = ", ".join(map(str, setting))
             bar = STEP_BARS.get(setting, {}).get(algo)
             step = report.at_most(f"{algo} step {label}", whole["step"], bar, thousands)
@@ -87,6 +97,25 @@ def steps(report, console, board):
         "[dim]Networks as they are when training begins, half of the hidden units resting. Without zeros: biases that keep every"
         " unit awake, so that the kernels can leave nothing out.[/]"
     )
+
+
+def recurrent(report, console, board):
+    """What `picorl plan` estimates of RecurrentSAC, beside what is counted."""
+    shown = table(
+        f"One training step of RecurrentSAC, thousands of instructions (mean of {STEPS}), and what picorl plan estimates of it",
+        "units and hidden, batch, length, chunk", "act", "estimated", "update", "estimated",
+    )  # fmt: skip
+    core = estimate.core(board.data["mcu"])
+    report.data["recurrent"] = []
+    for units, batch, length, chunk in RECURRENT:
+        chosen = dict(units=units, hidden=(units,), batch_size=batch, length=length, chunk=chunk)
+        chosen |= dict(replay_capacity=1000, keep_best=False)
+        found = counted_step(board, "RecurrentSAC", chosen)
+        act, _, update, _ = estimate.instructions(picorl.plan(picorl.RecurrentSAC, Pendulum(), **chosen), core)
+        label = ", ".join(map(str, (units, batch, length, chunk)))
+        shown.add_row(label, *(thousands(count) for count in (found["act"], act, found["update"], update)))
+        report.data["recurrent"].append({"options": chosen, "counted": found, "act": act, "update": update})
+    console.print(shown)
 
 
 def between_marks(log, mark, count):

@@ -23,7 +23,7 @@ HOMES = {
     "add_squares": "optimizer",
     "all_finite": "buffers",
     "apply_delta": "optimizer",
-    "argmax": "on_policy",
+    "argmax": "buffers",
     "backward": "networks",
     "cartpole_reset": "environments",
     "cartpole_step": "environments",

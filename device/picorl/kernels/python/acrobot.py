@@ -24,7 +24,8 @@ def _observe(state, obs, r):
     return obs[at] + obs[at] * obs[at + 2] - obs[at + 1] * obs[at + 3]
 
 
-def _rates(angle1, angle2, velocity1, velocity2, torque):
+def _rates(state, torque):
+    angle1, angle2, velocity1, velocity2 = state
     sine2 = sin(angle2)
     d1 = 3.5 + cos(angle2)
     d2 = 1.25 + 0.5 * cos(angle2)
@@ -37,10 +38,10 @@ def _rates(angle1, angle2, velocity1, velocity2, torque):
 
 def _advance(state, at, torque):
     start = [state[at + i] for i in range(4)]
-    rate = _rates(*start, torque)
+    rate = _rates(start, torque)
     total = list(rate)
     for by, weight in ((0.1, 2), (0.1, 2), (0.2, 1)):
-        rate = _rates(*[start[i] + by * rate[i] for i in range(4)], torque)
+        rate = _rates([start[i] + by * rate[i] for i in range(4)], torque)
         for i in range(4):
             total[i] += weight * rate[i]
     for i in range(4):

@@ -1,8 +1,9 @@
 """Acting: one observation, results in the environment's units."""
 
-from math import exp, tanh
+from math import exp
 
 from . import arithmetic, checks, threefry
+from .arithmetic import tanh
 
 
 def _acting(kernel, name, x, size, noise, scaling, action, act_size):

@@ -1,8 +1,9 @@
 """Actor-critic algorithms."""
 
-from math import exp, log, tanh
+from math import exp, log
 
 from . import arithmetic, checks
+from .arithmetic import tanh
 
 
 def _policy(kernel, head, heads, noise, action, width, column, act_size, row, rows):

@@ -1,6 +1,11 @@
 """What the contract says about single numbers."""
 
-from math import exp, log, tanh
+from math import exp, log
+
+try:
+    from math import tanh
+except ImportError:  # CircuitPython's boards
+    from .elementary import tanh
 
 FLT_MIN = 1.1754943508222875e-38  # the smallest normal float32
 _INFINITY = float("inf")

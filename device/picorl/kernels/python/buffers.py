@@ -1,6 +1,6 @@
 """Moving numbers."""
 
-from . import checks, threefry
+from . import arithmetic, checks, threefry
 
 
 def copy_columns(src, src_width, src_column, src_row, dst, dst_width, dst_column, dst_row, columns, rows):
@@ -135,3 +135,10 @@ def gather_ints(src, indices, dst, limit, start, count):
     checks.within(kernel, "indices", indices, start, end, limit)
     for k in range(count):
         dst[k] = src[indices[start + k]]
+
+
+def argmax(x, choice, n, row, rows):
+    end = checks.columns("argmax", "x", x, n, row, rows)
+    checks.need("argmax", "choice", choice, end, "i")
+    for r in range(row, end):
+        choice[r] = arithmetic.largest(x, r * n, n)

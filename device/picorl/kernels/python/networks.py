@@ -1,8 +1,9 @@
 """Networks."""
 
-from math import sqrt, tanh
+from math import sqrt
 
 from . import arithmetic, checks, threefry
+from .arithmetic import tanh
 
 
 def init_params(layout, params, rng):

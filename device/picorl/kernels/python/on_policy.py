@@ -128,13 +128,6 @@ def categorical_sample(logits, rng, choice, n, row, rows):
     threefry.advance(rng)
 
 
-def argmax(x, choice, n, row, rows):
-    end = checks.columns("argmax", "x", x, n, row, rows)
-    checks.need("argmax", "choice", choice, end, "i")
-    for r in range(row, end):
-        choice[r] = arithmetic.largest(x, r * n, n)
-
-
 def categorical_log_prob(logits, choice, log_prob, n, row, rows):
     kernel = "categorical_log_prob"
     end = checks.columns(kernel, "logits", logits, n, row, rows)

@@ -1,8 +1,7 @@
 """Recurrent networks: sequences out of the replay, and gated recurrent units."""
 
-from math import tanh
-
 from . import arithmetic, checks
+from .arithmetic import tanh
 
 
 def replay_gather_sequences(

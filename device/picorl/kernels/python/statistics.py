@@ -48,17 +48,26 @@ def moments_update(x, moments, width, rows):
             moments[1 + width + j] += d * (x[at + j] - moments[1 + j])
 
 
-def moments_apply(x, moments, out, width, row, rows):
-    kernel = "moments_apply"
+def _moments_end(kernel, x, moments, out, width, row, rows):
+    """Check what the kernels that go by moments take; where their rows end."""
     checks.integer(kernel, "width", width, 1)
     end = checks.row_range(kernel, row, rows)
     checks.need(kernel, "x", x, end * width)
     checks.need(kernel, "moments", moments, 1 + 2 * width)
     checks.need(kernel, "out", out, end * width)
+    return end
+
+
+def _deviation(moments, width, j):
+    return sqrt(moments[1 + width + j] / moments[0] + 9.99999993922529e-09)  # 1e-8
+
+
+def moments_apply(x, moments, out, width, row, rows):
+    end = _moments_end("moments_apply", x, moments, out, width, row, rows)
     for j in range(width):
         if moments[0] > 0:
             mean = moments[1 + j]
-            deviation = sqrt(moments[1 + width + j] / moments[0] + 9.99999993922529e-09)  # 1e-8
+            deviation = _deviation(moments, width, j)
             for at in range(row * width + j, end * width, width):
                 out[at] = arithmetic.clip((x[at] - mean) / deviation, -10.0, 10.0)
         else:
@@ -67,17 +76,12 @@ def moments_apply(x, moments, out, width, row, rows):
 
 
 def moments_restore(x, moments, out, width, row, rows):
-    kernel = "moments_restore"
-    checks.integer(kernel, "width", width, 1)
-    end = checks.row_range(kernel, row, rows)
-    checks.need(kernel, "x", x, end * width)
-    checks.need(kernel, "moments", moments, 1 + 2 * width)
-    checks.need(kernel, "out", out, end * width)
+    end = _moments_end("moments_restore", x, moments, out, width, row, rows)
     for j in range(width):
         mean = 0.0
         deviation = 1.0
         if moments[0] > 0:
             mean = moments[1 + j]
-            deviation = sqrt(moments[1 + width + j] / moments[0] + 9.99999993922529e-09)  # 1e-8
+            deviation = _deviation(moments, width, j)
         for at in range(row * width + j, end * width, width):
             out[at] = x[at] * deviation + mean

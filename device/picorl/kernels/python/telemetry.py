@@ -9,8 +9,8 @@ def _float_text(x):
     """Nine significant digits; the last may be off where Python's floats are 32 bits."""
     if x - x != 0:
         return "null"
-    digits, power = ("%.8e" % abs(x)).split("e")
-    power = int(power)
+    digits, exponent = ("%.8e" % abs(x)).split("e")
+    power = int(exponent)
     digits = (digits[0] + digits[2:]).rstrip("0") or "0"
     if -4 <= power < 0:
         text = "0." + "0" * (-power - 1) + digits

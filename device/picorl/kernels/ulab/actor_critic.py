@@ -32,9 +32,7 @@ def gaussian_head(views, head, noise, action, width, column, log_prob, act_size,
     kernel = "gaussian_head"
     if few(rows, act_size):
         return python.gaussian_head(head, noise, action, width, column, log_prob, act_size, row, rows)
-    head, noise, action, end = _policy(
-        views, kernel, head, 2, noise, action, width, column, act_size, row, rows
-    )
+    head, noise, action, end = _policy(views, kernel, head, 2, noise, action, width, column, act_size, row, rows)
     log_prob = views.need(kernel, "log_prob", log_prob, end)
     block = block_rows(max(2 * act_size, width))
     for first in range(row, end, block):
@@ -72,9 +70,7 @@ def gaussian_head_backward(
         return python.gaussian_head_backward(
             head, noise, action, width, column, d_x1, d_x2, coeffs, d_head, act_size, row, rows, batch
         )
-    head, noise, action, end = _policy(
-        views, kernel, head, 2, noise, action, width, column, act_size, row, rows
-    )
+    head, noise, action, end = _policy(views, kernel, head, 2, noise, action, width, column, act_size, row, rows)
     checks.integer(kernel, "batch", batch, 1)
     d_x1 = views.need(kernel, "d_x1", d_x1, rows * width)
     if d_x2 is not None:

@@ -2,9 +2,8 @@
 
 from ulab import numpy as np
 
-from ..python import arithmetic, checks
+from ..python import arithmetic, checks, statistics
 from ..python import on_policy as python
-from ..python import statistics
 from .vectors import MINUS_ONE, ONE, block_rows, few, rows_total, scalar, total
 from .views import BLOCK, flat, matrix, put, save
 
@@ -72,12 +71,39 @@ def _surrogate(log_prob, old_log_prob, advantage, clip, stats, batch):
 
 
 def ppo_gaussian_delta(
-    views, mean, raw, log_std, old_log_prob, advantage, clip, entropy, d_mean, d_log_std, stats, act_size, row, rows, batch
+    views,
+    mean,
+    raw,
+    log_std,
+    old_log_prob,
+    advantage,
+    clip,
+    entropy,
+    d_mean,
+    d_log_std,
+    stats,
+    act_size,
+    row,
+    rows,
+    batch,
 ):
     kernel = "ppo_gaussian_delta"
     if few(rows, act_size):
         return python.ppo_gaussian_delta(
-            mean, raw, log_std, old_log_prob, advantage, clip, entropy, d_mean, d_log_std, stats, act_size, row, rows, batch
+            mean,
+            raw,
+            log_std,
+            old_log_prob,
+            advantage,
+            clip,
+            entropy,
+            d_mean,
+            d_log_std,
+            stats,
+            act_size,
+            row,
+            rows,
+            batch,
         )
     checks.integer(kernel, "act_size", act_size, 1)
     end = checks.row_range(kernel, row, rows)

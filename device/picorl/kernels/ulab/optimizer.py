@@ -9,6 +9,7 @@ from .views import BLOCK, flat, put, save
 
 _SUM = 256  # of squares in float32; the sums of such pieces are added in Python's floats
 
+
 def adam(views, params, grad, m, v, hyper, state, start, count):
     if few(count):
         return python.adam(params, grad, m, v, hyper, state, start, count)
