@@ -25,6 +25,7 @@ FAULTS = [
     ("import os\n\nos.ilistdir('/')", "attr-defined", CIRCUITPYTHON),
     ("import gc\n\ngc.threshold(4096)", "attr-defined", CIRCUITPYTHON),
     ("import sys\n\nsys.setrecursionlimit(100)", "attr-defined", EVERYWHERE),
+    ("from math import tanh", "attr-defined", CIRCUITPYTHON),
     ("import threading", "import-not-found", EVERYWHERE),
     ("import machine", "import-not-found", CIRCUITPYTHON),
     ("import supervisor", "import-not-found", MICROPYTHON),
@@ -51,6 +52,10 @@ try:
     import supervisor
 except ImportError:
     pass
+try:
+    from math import tanh
+except ImportError:
+    tanh = None
 try:
     time.ticks_ms()
     time.monotonic_ns()

@@ -1,8 +1,8 @@
 """Type-checks device/ against the official stubs of CircuitPython and of MicroPython (make typecheck).
 
 It finds what an interpreter would miss: functions, arguments, and modules that it has not. The stubs take the place of CPython's,
-`time` and `os` included. What a `try` guards may be missing: `import x` with `except ImportError`, `x.y` with `except
-AttributeError`; `hasattr` is understood by mypy. Every other exception carries a `type: ignore` and a reason.
+`time` and `os` included. What a `try` guards may be missing: `import x` and `from x import y` with `except ImportError`, `x.y`
+with `except AttributeError`; `hasattr` is understood by mypy. Every other exception carries a `type: ignore` and a reason.
 """
 
 import ast
@@ -29,7 +29,11 @@ INTERPRETERS = {
     "MicroPython rp2": ("micropython", "rp2", "rp2", ("board",)),
     "MicroPython unix": ("micropython", "unix", "unix", ("board", "machine")),
 }
-GUARDS = {"import-not-found": {"ImportError"}, "attr-defined": {"AttributeError"}, "operator": {"TypeError"}}
+GUARDS = {
+    "import-not-found": {"ImportError"},
+    "attr-defined": {"AttributeError", "ImportError"},
+    "operator": {"TypeError"},
+}
 ERROR = re.compile(r"(?P<path>[^:]+):(?P<line>\d+): error: .*\[(?P<code>[\w-]+)\]$")
 
 
