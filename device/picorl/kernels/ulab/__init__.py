@@ -1,6 +1,6 @@
 """The kernels on ulab.numpy, for firmware that has ulab and no `_picorl`: CircuitPython's boards, and many of MicroPython's.
 
-native_modules/kernels.py says what each function does. What ulab does not make faster comes from `picorl.kernels.python`.
+native_modules/kernels/ says what each function does. What ulab does not make faster comes from `picorl.kernels.python`.
 
 ulab works on views of the buffers, made once a buffer. An owner of buffers that live long has kernels of its own (`Kernels()`, or
 `picorl.kernels.private()`), because the views must not outlive it; the functions of this module keep nothing from one call to the next.
