@@ -1,10 +1,13 @@
 """The check of device/ against the official stubs finds what an interpreter has not, and lets pass what a program guards."""
 
+import ast
 import importlib.util
+import os
 import shutil
 from pathlib import Path
 
 import pytest
+import targets
 
 ROOT = Path(__file__).resolve().parent.parent
 spec = importlib.util.spec_from_file_location("typecheck", ROOT / "tests_host/typecheck/check.py")
@@ -22,6 +25,7 @@ FAULTS = [
     ("import os\n\nos.ilistdir('/')", "attr-defined", CIRCUITPYTHON),
     ("import gc\n\ngc.threshold(4096)", "attr-defined", CIRCUITPYTHON),
     ("import sys\n\nsys.setrecursionlimit(100)", "attr-defined", EVERYWHERE),
+    ("from math import tanh", "attr-defined", CIRCUITPYTHON),
     ("import threading", "import-not-found", EVERYWHERE),
     ("import machine", "import-not-found", CIRCUITPYTHON),
     ("import supervisor", "import-not-found", MICROPYTHON),
@@ -48,6 +52,10 @@ try:
     import supervisor
 except ImportError:
     pass
+try:
+    from math import tanh
+except ImportError:
+    tanh = None
 try:
     time.ticks_ms()
     time.monotonic_ns()
@@ -88,3 +96,27 @@ def test_a_fault_is_found_where_it_is_one(found, i):
 
 def test_nothing_else_is_found(found):
     assert [error for error in found if not error[0].startswith("fault_")] == []
+
+
+def promised(*folders):
+    """module → names, of our own stubs."""
+    found = {}
+    for folder in folders:
+        for path in sorted((ROOT / "tests_host/typecheck/stubs" / folder).glob("*.pyi")):
+            body = ast.parse(path.read_text()).body
+            named = [node.name for node in body if isinstance(node, (ast.FunctionDef, ast.ClassDef))]
+            found[path.stem] = named + [node.target.id for node in body if isinstance(node, ast.AnnAssign)]
+    return found
+
+
+@pytest.mark.parametrize("target", [targets.StockTarget, targets.CircuitPythonTarget], ids=lambda target: target.name)
+def test_our_own_stubs_promise_what_is_there(target):
+    variable = getattr(target, "variable", None)
+    if variable and not os.environ.get(variable):
+        pytest.skip(f"{variable} names no interpreter")
+    names = promised("both", "circuitpython" if variable else "micropython")
+    if variable:
+        del names["os"], names["time"]  # a board's; on a desktop they are MicroPython's
+    assert names["array"] == ["array"] and "implementation" in names["sys"]
+    script = f"for module, names in {names!r}.items():\n    for name in names:\n        if not hasattr(__import__(module), name): print(module, name)"
+    assert target().run(script) == ""

@@ -125,33 +125,16 @@ class NDArray:
     def __setitem__(self, index, value):
         value = operand(self.__class__, value)._values
         if isinstance(index, NDArray):
-            if index._values.ndim == 1 and index.size != self.size:
-                raise Undefined("truth values of another length: ulab does not check it")
-            count = _chosen(self, index).size
-            if value.ndim != 1 or value.size not in (1, count):
-                raise Undefined(f"{value.size} values for {count} chosen elements")
-            if numpy.shares_memory(value, self._values):
-                raise Undefined("source and target overlap: the result depends on the order of the loop")
-            where = index._values
+            where = _truths(self, index, value)
         else:
-            where = _index(self._values, index)
-        target = self._values[where]
-        if not target.size or not value.size:
-            raise Undefined("assignment to or from a slice without elements: ulab writes one all the same")
-        if not isinstance(index, NDArray):
-            broadcast(target, value)
-            while value.ndim > target.ndim and value.shape[0] == 1:
-                value = value[0]
-            if broadcast(target, value) != target.shape:
-                raise Undefined("more values than elements: ulab drops the rest")
+            where, value = _places(self._values, index, value)
+        floats = value.dtype.kind == "f" and self._values.dtype.kind != "f"
         if self._code == BOOL and not numpy.isin(value, (0, 1)).all():
             raise Undefined("other values than 0 and 1 in a bool array")
-        if self._code == BOOL or value.dtype == bool or value.dtype.kind != "f" or self._values.dtype.kind == "f":
-            self._values[where] = fitting(value.copy(), self._values.dtype)
-        elif isinstance(index, NDArray):
+        if floats and isinstance(index, NDArray) and self._code != BOOL:
             raise Undefined("floats for chosen elements of an integer array: ulab does not round them")
-        else:
-            self._values[where] = rounded(value, self._values.dtype)
+        convert = rounded if floats and self._code != BOOL else fitting
+        self._values[where] = convert(value.copy(), self._values.dtype)
 
     def __delitem__(self, index):
         raise ValueError("cannot delete array elements")
@@ -174,19 +157,19 @@ class NDArray:
         return arithmetic(self, other, "**")
 
     def __radd__(self, other):
-        return arithmetic(operand(self.__class__, other), self, "+", reverse=True)
+        return arithmetic(operand(self.__class__, other), self, "+")
 
     def __rsub__(self, other):
-        return arithmetic(operand(self.__class__, other), self, "-", reverse=True)
+        return arithmetic(operand(self.__class__, other), self, "-")
 
     def __rmul__(self, other):
-        return arithmetic(operand(self.__class__, other), self, "*", reverse=True)
+        return arithmetic(operand(self.__class__, other), self, "*")
 
     def __rtruediv__(self, other):
-        return arithmetic(operand(self.__class__, other), self, "/", reverse=True)
+        return arithmetic(operand(self.__class__, other), self, "/")
 
     def __rpow__(self, other):
-        return arithmetic(operand(self.__class__, other), self, "**", reverse=True)
+        return arithmetic(operand(self.__class__, other), self, "**")
 
     def __iadd__(self, other):
         return in_place(self, other, "+")
@@ -222,8 +205,9 @@ class NDArray:
         return compared(self, other, numpy.greater_equal)
 
     def __neg__(self):
-        values = used(self)
-        return self._new(-(values.view(numpy.uint8) if values.dtype == bool else values))._boolean_like(self)
+        if self._code == BOOL:
+            raise Undefined("-a of a bool array: ulab's result is a bool array that holds 255")
+        return self._new(-used(self))
 
     def __pos__(self):
         return self.copy()
@@ -239,11 +223,6 @@ class NDArray:
         return self._new(~used(self))
 
     # --- inside -----------------------------------------------------------------------------------------------------
-
-    def _boolean_like(self, source):
-        if source._code == BOOL:
-            raise Undefined("-a of a bool array: ulab's result is a bool array that holds 255")
-        return self
 
     @classmethod
     def _new(cls, values):
@@ -394,12 +373,10 @@ _OPERATIONS = {
 }
 
 
-def arithmetic(left, right, sign, reverse=False):
+def arithmetic(left, right, sign):
     """left OPERATOR right as a new array. Integers divide as in C, towards zero, into floats."""
     cls = left.__class__
     right = operand(cls, right, left._code)
-    if reverse:  # the scalar or list was converted first, without looking at the array
-        left = left if isinstance(left, NDArray) else operand(cls, left, right._code)
     a, b = _numbers(used(left)), _numbers(used(right))
     broadcast(a, b)
     floats = "f" in (a.dtype.kind, b.dtype.kind)
@@ -501,3 +478,29 @@ def _chosen(array, index):
     if array.size != index.size:
         raise ValueError("array and index length must be equal")
     return array._values[index._values]
+
+
+def _truths(array, index, value):
+    """NumPy's index for an assignment to the elements that a bool array chooses."""
+    if index._values.ndim == 1 and index.size != array.size:
+        raise Undefined("truth values of another length: ulab does not check it")
+    count = _chosen(array, index).size
+    if not count or value.ndim != 1 or value.size not in (1, count):
+        raise Undefined(f"{value.size} values for {count} chosen elements")
+    if numpy.shares_memory(value, array._values):
+        raise Undefined("source and target overlap: the result depends on the order of the loop")
+    return index._values
+
+
+def _places(values, index, value):
+    """NumPy's index for an assignment to a slice, and the values without axes that the slice has not."""
+    where = _index(values, index)
+    target = values[where]
+    if not target.size or not value.size:
+        raise Undefined("assignment to or from a slice without elements: ulab writes one all the same")
+    broadcast(target, value)
+    while value.ndim > target.ndim and value.shape[0] == 1:
+        value = value[0]
+    if broadcast(target, value) != target.shape:
+        raise Undefined("more values than elements: ulab drops the rest")
+    return where, value

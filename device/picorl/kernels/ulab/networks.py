@@ -5,7 +5,7 @@ from ulab import numpy as np
 from ..python import arithmetic, checks
 from ..python.networks import rare
 from .vectors import MINUS_ONE, ONE, ZERO, flush
-from .views import BLOCK, FLOAT32, matrix, put, save, set_weights
+from .views import BLOCK, FLOAT32, flat, matrix, put, save, set_weights
 
 _LEAK = arithmetic.LEAK
 
@@ -54,13 +54,11 @@ def forward(views, layout, params, x, out, cache, row, rows):
     cache = views.need("forward", "cache", cache, rows * n_hidden)
     layers = network.layers
     if not FLOAT32:
-        for layer in layers:
-            if layer.kind == checks.DENSE:
-                set_weights(layer, views.need("forward", "params", params, 0))
+        _read(layers, views.need("forward", "params", params, 0))
     last = layers[-1]
     for first in range(0, rows, network.rows):
         count = min(network.rows, rows - first)
-        here = matrix(x, (row + first) * n_in, count, n_in) if n_in else None
+        here = None
         source = x
         source_at = (row + first) * n_in
         hidden = 0
@@ -105,66 +103,44 @@ def backward(views, layout, params, x, out, cache, d_out, grad, d_x, row, rows):
         d_x = views.need("backward", "d_x", d_x, rows * n_in)
     layers = network.layers
     if not FLOAT32:
-        for layer in layers:
-            if layer.kind == checks.DENSE:
-                set_weights(layer, views.need("backward", "params", params, 0))
-        for layer in gradients or ():
-            if layer.kind == checks.DENSE:
-                set_weights(layer, views.need("backward", "grad", grad, 0))
-    for first in range(0, rows, network.rows):
-        count = min(network.rows, rows - first)
-        _block_backward(
-            layout, network, gradients, params, grad, x, out, cache, d_out, d_x, row + first, first, count, rows
-        )
-    if not FLOAT32:
-        for layer in gradients or ():
-            if layer.kind == checks.DENSE:
-                buffer = views.need("backward", "grad", grad, 0)
-                save(buffer, layer.start, layer.weights)
-                save(buffer, layer.start + layer.n * layer.m, layer.bias)
-
-
-def _block_backward(layout, network, gradients, params, grad, x, out, cache, d_out, d_x, row, first, count, rows):
-    layers = network.layers
-    n_in, n_out, n_hidden, _ = network.sizes
-    delta_buffer = d_out
+        _read(network.layers, views.need("backward", "params", params, 0))
+        if gradients:
+            _read(gradients, views.need("backward", "grad", grad, 0))
+    if not rows:
+        return
+    delta = d_out
     at = row * n_out
     activation = layers[-1].activation
-    delta = matrix(d_out, at, count, n_out)
     if activation:
-        slope(delta, matrix(out, at, count, n_out), activation)
-        save(d_out, at, delta)
+        for first in range(at, at + rows * n_out, BLOCK):
+            count = min(BLOCK, at + rows * n_out - first)
+            d = flat(d_out, first, count)
+            slope(d, flat(out, first, count), activation)
+            save(d_out, first, d)
     hidden = rows * n_hidden
-    ones = np.ones(count)
     for i in range(len(layers) - 1, -1, -1):
         layer = layers[i]
         n = layer.n
+        m = layer.m
         if i:
             hidden -= rows * n
             source = sink = cache  # the inputs' gradients replace the inputs
-            source_at = sink_at = hidden + first * n
+            source_at = sink_at = hidden
             before = layers[i - 1].activation
         else:
             source = x
-            source_at = row * n_in
+            source_at = row * n
             sink = d_x
-            sink_at = first * n_in
+            sink_at = 0
             before = 0
         if layer.kind == checks.DENSE:
-            if delta is None:
-                delta = matrix(delta_buffer, at, count, layer.m)
-            if gradients is not None:
-                gradient = gradients[i]
-                _add_products(gradient.weights, matrix(source, source_at, count, n), delta)
-                bias = gradient.bias
-                bias += np.dot(ones, delta)
-            if sink is None:
-                break
-            delta = np.dot(delta, layer.transposed)
-            flush(delta)
-            if before:
-                slope(delta, matrix(source, source_at, count, n), before)
-            put(sink, sink_at, delta)
+            if gradients:
+                deltas = matrix(delta, at, rows, m)
+                _add_products(gradients[i].weights, matrix(source, source_at, rows, n), deltas)
+                bias = gradients[i].bias
+                bias += np.dot(np.ones(rows), deltas)
+            if sink:
+                _dense_inputs(layer, delta, at, source, source_at, sink, sink_at, rows, before)
         else:
             rare(layer.kind).backward(
                 layout,
@@ -173,17 +149,43 @@ def _block_backward(layout, network, gradients, params, grad, x, out, cache, d_o
                 layer.start,
                 source.x,
                 source_at,
-                delta_buffer.x,
+                delta.x,
                 at,
                 grad,
                 sink.x if sink else None,
                 sink_at,
-                count,
+                rows,
                 before,
             )
-            delta = None
-        delta_buffer = sink
+            if not FLOAT32 and gradients:
+                _read(gradients, views.need("backward", "grad", grad, 0))
+        if not FLOAT32 and gradients and layer.kind == checks.DENSE:
+            buffer = views.need("backward", "grad", grad, 0)
+            save(buffer, layer.start, gradients[i].weights)
+            save(buffer, layer.start + n * m, gradients[i].bias)
+        delta = sink
         at = sink_at
+
+
+def _read(layers, buffer):
+    """Copy the numbers that ulab has no view of."""
+    for layer in layers:
+        if layer.kind == checks.DENSE:
+            set_weights(layer, buffer)
+
+
+def _dense_inputs(layer, delta, at, source, source_at, sink, sink_at, rows, before):
+    """The gradient at the inputs of a dense layer; before: the activation that they came out of."""
+    n = layer.n
+    m = layer.m
+    block = max(1, BLOCK // max(n, m))
+    for first in range(0, rows, block):
+        count = min(block, rows - first)
+        gradient = np.dot(matrix(delta, at + first * m, count, m), layer.transposed)
+        flush(gradient)
+        if before:
+            slope(gradient, matrix(source, source_at + first * n, count, n), before)
+        put(sink, sink_at + first * n, gradient)
 
 
 def _add_products(gradient, inputs, delta):

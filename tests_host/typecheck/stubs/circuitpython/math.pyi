@@ -1,4 +1,4 @@
-# CircuitPython's math on boards: its build leaves out the special functions (tanh, log2, erf, ...), which the official stubs list.
+# CircuitPython's math on boards: tanh, log2, inf and their like are in its desktop port only.
 
 e: float
 pi: float
