@@ -65,7 +65,9 @@ def timed(runtime, algo, kernels):
 def counted(firmware, algo, kernels, profile=False):
     """The same on the emulated board: instructions."""
     board = boards.load(BOARD)
-    files = mpy.compiled(runner.REPOSITORY / "build/mpy-cross/mpy-cross", mpy.modules(runner.REPOSITORY / "device/picorl"))
+    files = mpy.compiled(
+        runner.REPOSITORY / "build/mpy-cross/mpy-cross", mpy.modules(runner.REPOSITORY / "device/picorl")
+    )
     if kernels == "_picorl":
         files["_picorl.mpy"] = native_module(board.data["mpy_arch"]).read_bytes()
     heap = None if kernels == "python" else HEAP
@@ -103,7 +105,12 @@ def profiled(console, firmware):
     for algo in SETTINGS:
         found = counted(firmware, algo, "ulab", profile=True)
         updates = COUNTED["ulab"]
-        shown = table(f"{algo} on the Cortex-M7, with ulab: calls of an update and its steps", "kernel", "calls", "thousands of instructions")
+        shown = table(
+            f"{algo} on the Cortex-M7, with ulab: calls of an update and its steps",
+            "kernel",
+            "calls",
+            "thousands of instructions",
+        )
         spent = {name: (calls, ticks * counting.PER_TICK) for name, (calls, ticks) in found["profile"].items()}
         for name, (calls, count) in sorted(spent.items(), key=lambda item: -item[1][1]):
             if calls:
@@ -120,7 +127,9 @@ def main(
     console = wide_console()
     given = os.environ.get(VARIABLE)
     if not (given or firmware):
-        raise runner.Problem(f"there is no ulab to measure: {VARIABLE} must name a MicroPython with it, or --firmware a board's")
+        raise runner.Problem(
+            f"there is no ulab to measure: {VARIABLE} must name a MicroPython with it, or --firmware a board's"
+        )
     report = Report()
     shown = table(
         "SAC and PPO on Pendulum, hidden 32 x 32, batch 32 (PPO: rollouts of 128, 2 epochs)",
@@ -142,7 +151,8 @@ def main(
     for algo, found in variants.items():
         one = found["ulab"]
         console.print(
-            f"{algo} with ulab ({one['variant']}): {one['bytes']:,} bytes of heap an update, {one['act_bytes']:,} an action", highlight=False
+            f"{algo} with ulab ({one['variant']}): {one['bytes']:,} bytes of heap an update, {one['act_bytes']:,} an action",
+            highlight=False,
         )
     if profile and firmware:
         profiled(console, firmware)
