@@ -43,6 +43,8 @@ _HOMES = {
     "gaussian_head_backward": "actor_critic",
     "gaussian_log_prob": "on_policy",
     "mse_delta": "actor_critic",
+    "obgd_norm": "streaming",
+    "obgd_step": "streaming",
     "policy_delta": "actor_critic",
     "polyak": "optimizer",
     "ppo_gaussian_delta": "on_policy",
