@@ -17,7 +17,7 @@ BOARDS = QEMU_CORTEX_M7 RPI_PICO
 ALL_BOARDS = $(BOARDS) QEMU_CORTEX_M7_REPR_C QEMU_CORTEX_M4F QEMU_CORTEX_M0PLUS QEMU_RV32
 ALL_TARGETS = unix stock stock-natmod qemu-m7 pico qemu-m7-repr-c qemu-m4f qemu-m0plus qemu-rv32 qemu-m7-natmod pico-natmod qemu-m7-arena
 
-.PHONY: help setup micropython natmod firmware emulate sizes dist train test test-torch test-boards soak lint typecheck format bench-learning bench-streaming bench-pendulum bench-kernels bench-growth bench-m7 bench-pico bench-import bench-spread clean
+.PHONY: help setup micropython natmod firmware emulate sizes dist train test test-torch test-boards soak lint typecheck format bench-learning bench-streaming bench-pendulum bench-kernels bench-growth bench-m7 bench-pico bench-ulab bench-import bench-spread clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -138,6 +138,10 @@ bench-m7: setup ## instructions on an emulated Cortex-M7 beside CMSIS-DSP and RL
 	@$(VENV)/bin/python boards/firmware.py --quiet QEMU_CORTEX_M7
 	@$(VENV)/bin/python boards/firmware.py --quiet --arena 640K QEMU_CORTEX_M7
 	@$(VENV)/bin/python -m picorl_host.bench.m7 $(BENCH_ARGS)
+
+bench-ulab: setup micropython ## an update with plain Python, ulab and C, in PICORL_MICROPYTHON_ULAB (and on an emulated Cortex-M7: ULAB=firmware.elf)
+	@$(VENV)/bin/python boards/natmod.py x64 $(if $(ULAB),armv7emsp)
+	@$(VENV)/bin/python -m picorl_host.bench.ulab $(if $(ULAB),--firmware $(ULAB)) $(BENCH_ARGS)
 
 bench-pico: setup ## time on an emulated Raspberry Pi Pico, C kernels beside plain Python
 	@$(VENV)/bin/python boards/firmware.py --quiet RPI_PICO

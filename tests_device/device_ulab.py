@@ -59,9 +59,9 @@ def in_pieces(agent):
 def agreement():
     """The largest difference between parameters learned with ulab and with plain Python, as a share of the largest."""
     worst = 0
-    for ours, theirs in zip(learned("ulab", whole), learned("python", whole)):
+    for ours, theirs in zip(learned("ulab", whole), learned("python", whole)):  # noqa: B905
         scale = max(1e-3, max(theirs), -min(theirs))
-        worst = max(worst, max(abs(a - b) for a, b in zip(ours, theirs)) / scale)
+        worst = max(worst, max(abs(a - b) for a, b in zip(ours, theirs)) / scale)  # noqa: B905
     print(worst)
 
 

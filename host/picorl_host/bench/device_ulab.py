@@ -74,10 +74,9 @@ action = array("f", (0,))
 env.reset()
 agent.begin(env.obs)
 # The first update imports kernels and makes views; the second finds all there.
-for _ in range(2):
-    until_ready(agent, env, action)
-    step(agent, env, action)
-    agent.update()
+until_ready(agent, env, action)
+step(agent, env, action)
+agent.update()
 if config["profile"]:
     for spent in agent._kernels.spent.values():
         spent[0] = spent[1] = 0

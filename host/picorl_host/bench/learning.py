@@ -1,6 +1,7 @@
 """What the algorithms learn: 10 seeds each, on Pendulum, CartPole and MountainCar (bench/tasks.py).
 
     python -m picorl_host.bench.learning [--task sac,td3] [--seeds 10] [--runtime micropython|cpython]
+    python -m picorl_host.bench.learning --task sac-small --micropython $PICORL_MICROPYTHON_ULAB --kernels ulab
 
 On Pendulum final policies are scored on one committed set of 200 starts; the score of a near-optimal policy on the same starts stands
 beside. Exits with 1 when a bar is missed.
@@ -32,9 +33,9 @@ def summary(task, scores):
     return {**found, "passed": all(bar is None or found[name] >= bar for name, _, bar in task.bars)}
 
 
-def learn(runtime, names, seeds, steps, options, console):
+def learn(runtime, names, seeds, steps, options, console, kernels=None):
     """(score, CPU seconds of the training) by task and seed, as many trainings at a time as there are cores. steps: instead of the tasks' own;
-    options: beside them."""
+    options: beside them; kernels: other than the best."""
 
     def one(task, seed):
         config = {
@@ -46,7 +47,7 @@ def learn(runtime, names, seeds, steps, options, console):
         }
         every = task.evaluate_every and min(task.evaluate_every, steps or task.steps)
         config |= {"steps": steps or task.steps, "evaluate_every": every, "score": True}
-        config["starts"] = str(STARTS)
+        config |= {"starts": str(STARTS), "kernels": kernels}
         run = runner.run(runtime, WORKER, config, on_line=lambda line: console.print(line, markup=False))
         progress.advance(bar)
         return run.last("scored")["score"], run.last("trained")["cpu"]
@@ -88,6 +89,7 @@ def main(
     ] = "{}",
     runtime: Annotated[Runtime, typer.Option(help="Where to train.")] = Runtime.micropython,
     micropython: Annotated[str | None, typer.Option(metavar="PATH", help="Another MicroPython.")] = None,
+    kernels: Annotated[str | None, typer.Option(help="_picorl, ulab or python, instead of the best.")] = None,
     out: Annotated[Path, typer.Option(dir_okay=False, help="The results as JSON.")] = Path("build/bench/learning.json"),
 ):
     """Train with several seeds, score the policies and compare with what they must reach."""
@@ -98,17 +100,19 @@ def main(
             raise typer.BadParameter(f"--task is {name}, must be of {', '.join(TASKS)}")
     interpreter = runner.cpython() if runtime is Runtime.cpython else runner.micropython(micropython)
     optimum = optimal_pendulum.score()
-    found = learn(interpreter, names, range(seeds), steps, json.loads(options), console)
+    found = learn(interpreter, names, range(seeds), steps, json.loads(options), console, kernels)
     scores = {name: [score for score, _ in pairs] for name, pairs in found.items()}
     seconds = {name: [cpu for _, cpu in pairs] for name, pairs in found.items()}
     table, results = report(scores, seconds, optimum)
     for name in names:
         chosen = TASKS[name]
         console.print(f"{name}: {chosen.algo} on {chosen.env}, {steps or chosen.steps:,} steps", highlight=False)
-    console.print(f"Return under {interpreter.name}", table, sep="\n")
+    where = f"{interpreter.name}, {kernels} kernels" if kernels else interpreter.name
+    console.print(f"Return under {where}", table, sep="\n")
     out.parent.mkdir(parents=True, exist_ok=True)
     whole = {
         "runtime": interpreter.name,
+        "kernels": kernels,
         "steps": steps,
         "options": options,
         "optimum": optimum,

@@ -37,15 +37,11 @@ def native_module(arch):
     return NATIVE / f"{arch}_6.3/_picorl.mpy"
 
 
-def config(algo, kernels, updates, profile=False):
+def config(algo, kernels, updates, memory=False, profile=False):
+    options = SETTINGS[algo]
     return {
-        "algo": algo,
-        "kernels": kernels,
-        "options": SETTINGS[algo],
-        "updates": updates,
-        "bytes": kernels == "ulab" and not profile,
-        "profile": profile,
-    }
+        "algo": algo, "kernels": kernels, "options": options, "updates": updates, "bytes": memory, "profile": profile,
+    }  # fmt: skip
 
 
 def interpreter(path):
@@ -59,24 +55,28 @@ def interpreter(path):
 
 def timed(runtime, algo, kernels):
     """What device_ulab.py found out on this machine: microseconds."""
-    return runner.run(runtime, PROGRAM, config(algo, kernels, UPDATES[kernels])).last("measured")
+    return runner.run(runtime, PROGRAM, config(algo, kernels, UPDATES[kernels], kernels == "ulab")).last("measured")
 
 
-def counted(firmware, algo, kernels, profile=False):
-    """The same on the emulated board: instructions."""
+def on_board(firmware, given, heap=None):
+    """What device_ulab.py finds out on the emulated board, with a heap of so many bytes (None: 16 MB)."""
     board = boards.load(BOARD)
     files = mpy.compiled(
         runner.REPOSITORY / "build/mpy-cross/mpy-cross", mpy.modules(runner.REPOSITORY / "device/picorl")
     )
-    if kernels == "_picorl":
+    if given["kernels"] == "_picorl":
         files["_picorl.mpy"] = native_module(board.data["mpy_arch"]).read_bytes()
-    heap = None if kernels == "python" else HEAP
-    updates = COUNTED[kernels]
-    found = emulated.run(
-        board, PROGRAM, config(algo, kernels, updates, profile), counting.ICOUNT, heap, firmware, files
-    )
+    return emulated.run(board, PROGRAM, given, counting.ICOUNT, heap, firmware, files)
+
+
+def counted(firmware, algo, kernels):
+    """Instructions, with the heap of a large board; plain Python has 16 MB."""
+    found = on_board(firmware, config(algo, kernels, COUNTED[kernels]), None if kernels == "python" else HEAP)
     for name in ("act", "update"):
         found[name] *= counting.PER_TICK
+    if kernels == "ulab":
+        taken = on_board(firmware, config(algo, kernels, 1, memory=True))
+        found.update({name: taken[name] for name in ("bytes", "act_bytes")})
     return found
 
 
@@ -103,7 +103,7 @@ def compare(shown, report, where, measure, have, show):
 
 def profiled(console, firmware):
     for algo in SETTINGS:
-        found = counted(firmware, algo, "ulab", profile=True)
+        found = on_board(firmware, config(algo, "ulab", COUNTED["ulab"], profile=True), HEAP)
         updates = COUNTED["ulab"]
         shown = table(
             f"{algo} on the Cortex-M7, with ulab: calls of an update and its steps",

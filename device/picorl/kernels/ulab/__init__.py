@@ -1,9 +1,19 @@
 """The kernels on ulab.numpy, for firmware that has ulab and no `_picorl`: CircuitPython's boards, and many of MicroPython's.
 
-native_modules/kernels/ says what each function does. What ulab does not make faster comes from `picorl.kernels.python`.
+native_modules/kernels/ says what each function does. What ulab does not make faster comes from `picorl.kernels.python`. Results agree with
+C to float32 tolerance; random words, indices and the replay's state are equal.
 
 ulab works on views of the buffers, made once a buffer. An owner of buffers that live long has kernels of its own (`Kernels()`, or
 `picorl.kernels.private()`), because the views must not outlive it; the functions of this module keep nothing from one call to the next.
+Where ulab's floats have 64 bits, on the desktop, there are no such views: numbers are copied in and out.
+
+No function allocates more than a bounded number of bytes, and no piece of more than 4 KB (or the floats of a layer, if more). With float32,
+batches of B, layers of U units in all but the input and P parameters of a network, an update takes at most
+
+    SAC   120 B U + 64 P + 5000 B + 100 000
+    PPO   48 R U + 5000 R for each epoch of R rows, and 40 P + 70 000 for each batch
+
+On 64-bit interpreters; boards take about nine tenths of it.
 """
 
 from ulab import numpy as np
@@ -33,6 +43,8 @@ _HOMES = {
     "gaussian_head_backward": "actor_critic",
     "gaussian_log_prob": "on_policy",
     "mse_delta": "actor_critic",
+    "obgd_norm": "streaming",
+    "obgd_step": "streaming",
     "policy_delta": "actor_critic",
     "polyak": "optimizer",
     "ppo_gaussian_delta": "on_policy",

@@ -183,7 +183,7 @@ def value_delta(views, value, target, old_value, clip, d_value, loss, row, rows,
 
 
 def standardise(views, x, count):
-    if few(count):
+    if few(count, least=2):
         return statistics.standardise(x, count)
     checks.integer("standardise", "count", count, 1)
     x = views.need("standardise", "x", x, count)

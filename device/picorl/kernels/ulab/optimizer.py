@@ -4,14 +4,14 @@ from ulab import numpy as np
 
 from ..python import checks
 from ..python import optimizer as python
-from .vectors import few, flush, scalar
+from .vectors import few, few_for_adam, flush, scalar
 from .views import BLOCK, flat, put, save
 
 _SUM = 256  # of squares in float32; the sums of such pieces are added in Python's floats
 
 
 def adam(views, params, grad, m, v, hyper, state, start, count):
-    if few(count):
+    if few_for_adam(count):
         return python.adam(params, grad, m, v, hyper, state, start, count)
     end = checks.span("adam", start, count)
     params = views.need("adam", "params", params, end)
@@ -19,7 +19,7 @@ def adam(views, params, grad, m, v, hyper, state, start, count):
 
 
 def adam_delta(views, grad, m, v, hyper, state, start, count):
-    if few(count):
+    if few_for_adam(count):
         return python.adam_delta(grad, m, v, hyper, state, start, count)
     _adam(views, "adam_delta", None, grad, m, v, hyper, state, start, checks.span("adam_delta", start, count))
 

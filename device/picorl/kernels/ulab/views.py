@@ -23,7 +23,6 @@ BLOCK = 1024
 _id = id
 _len = len
 _bytes = bytes
-_memoryview = memoryview
 
 
 class Buffer:
@@ -137,8 +136,8 @@ def _matrix(buffer, start, rows, columns):
 
 def _put(buffer, start, values):
     if buffer.bytes is None:
-        buffer.bytes = _memoryview(buffer.x)
-    source = _memoryview(values)
+        buffer.bytes = memoryview(buffer.x)
+    source = memoryview(values)
     buffer.bytes[start : start + len(source)] = source
 
 
