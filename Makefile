@@ -34,7 +34,7 @@ $(VENV)/.environment:
 	@$(VENV)/bin/pip install -qq --disable-pip-version-check 'setuptools>=80'
 	@touch $@
 
-$(VENV)/.installed: $(VENV)/.environment pyproject.toml $(C_FILES) $(wildcard $(addprefix native_modules/,*.py cpython/*.py templates/*))
+$(VENV)/.installed: $(VENV)/.environment pyproject.toml $(C_FILES) $(wildcard $(addprefix native_modules/,*.py kernels/*.py cpython/*.py templates/*))
 	@echo "picorl, its C kernels and its tools into $(VENV) ..."
 	@$(VENV)/bin/pip install -qq --disable-pip-version-check --no-build-isolation -e '.[dev]'
 	@mkdir -p build/stock && ln -sf ../venv/bin/micropython build/stock/micropython

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Make the bindings from the table in kernels.py: python3 native_modules/generate.py [--out DIR]
+"""Make the bindings from the tables in kernels/: python3 native_modules/generate.py [--out DIR]
 
 Writes, into native_modules/generated unless told otherwise and only where something has changed:
 
@@ -34,7 +34,7 @@ C_TYPES = {"f": "float", "i": "int32_t", "I": "uint32_t", "B": "uint8_t"}
 C_KINDS = {"f": "PICORL_FLOATS", "i": "PICORL_INT32S", "I": "PICORL_UINT32S", "B": "PICORL_BYTES"}
 UNITS = {"f": "float32", "i": "int32", "I": "uint32", "B": "bytes"}
 EVERYTHING = (*kernels.ALGORITHMS, *kernels.ENVIRONMENTS, kernels.WRAPPERS, *kernels.LAYERS)
-MARK = "made by native_modules/generate.py from kernels.py: changes made here are lost"
+MARK = "made by native_modules/generate.py from kernels/: changes made here are lost"
 
 # Functions of the module that are not kernels: parameters, result, what they do.
 EXTRAS = {
@@ -46,7 +46,7 @@ EXTRAS = {
 
 
 class TableError(Exception):
-    """kernels.py holds something that the bindings cannot express."""
+    """kernels/ holds something that the bindings cannot express."""
 
 
 # --- the table, seen from C -------------------------------------------------------------------------------------------

@@ -9,6 +9,7 @@ import sys
 from array import array
 from pathlib import Path
 
+import kernels as table
 import pytest
 import targets
 
@@ -48,15 +49,6 @@ def parse(output):
     return lines[0].split()[1:], lines[1:-1]
 
 
-def table():
-    path = targets.ROOT / "native_modules/kernels.py"
-    spec = importlib.util.spec_from_file_location("kernel_table", path)
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[spec.name] = module  # dataclasses look there
-    spec.loader.exec_module(module)
-    return module
-
-
 def same_class(fused):
     """A desktop variant with, or without, fused multiply-add."""
     code = "import _picorl\nfor n in _picorl.variants():\n    _picorl.select(n); print(n, _picorl.fused())"
@@ -71,13 +63,13 @@ def same_class(fused):
 def test_target_has_the_backend_it_should(target):
     (name, _, _, abi), _ = parse(numbers(target))
     assert name == target.backend
-    assert int(abi) == table().ABI
+    assert int(abi) == table.ABI
 
 
 def test_script_runs_every_kernel(target):
     _, lines = parse(numbers(target))
     ran = {line.split()[1] for line in lines if line.startswith("result")}
-    assert ran == {kernel.name for kernel in table().KERNELS}
+    assert ran == {kernel.name for kernel in table.KERNELS}
 
 
 def test_native_kernels_give_the_desktops_bits(native):
@@ -124,7 +116,7 @@ def test_bad_arguments_are_refused_in_the_desktops_words(target, backend):
 
 def test_native_kernels_allocate_nothing(native):
     _, lines = parse(native.run(program("heap")))
-    assert {line.split()[1] for line in lines} == {kernel.name for kernel in table().KERNELS}
+    assert {line.split()[1] for line in lines} == {kernel.name for kernel in table.KERNELS}
 
 
 def test_failing_program_raises_with_what_it_said(target):

@@ -1,4 +1,4 @@
-"""Random arguments for any kernel, made from the table in native_modules/kernels.py, and their comparison."""
+"""Random arguments for any kernel, made from the tables in native_modules/kernels/, and their comparison."""
 
 import math
 import random as random_module

@@ -1,4 +1,4 @@
-"""Float64 references of the kernels, written from the descriptions in native_modules/kernels.py.
+"""Float64 references of the kernels, written from the descriptions in native_modules/kernels/.
 
 Each takes the arguments of its kernel: float buffers as float64 arrays (written in place), integer buffers as int64
 arrays, bytes as uint8 arrays. They are short and slow, and share no code with any backend.

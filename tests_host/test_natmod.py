@@ -6,6 +6,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import kernels as contract
 import numpy as np
 import pytest
 import targets
@@ -35,7 +36,6 @@ def load(name, path):
     return module
 
 
-contract = load("natmod_contract", NATIVE / "kernels.py")
 IN_ALL_FIRMWARE = load("natmod_qstrs", ROOT / "build/micropython-src/py/makeqstrdata.py").static_qstr_list
 
 
@@ -78,7 +78,7 @@ def module(request):
 
 
 def newest_source():
-    files = [NATIVE / "kernels.py", *NATIVE.glob("core/*.[ch]"), *NATIVE.glob("templates/*")]
+    files = [*NATIVE.glob("kernels/*.py"), *NATIVE.glob("core/*.[ch]"), *NATIVE.glob("templates/*")]
     return max(path.stat().st_mtime for path in files)
 
 

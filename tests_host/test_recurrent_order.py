@@ -1,4 +1,4 @@
-"""The C kernels of recurrent networks bit for bit, both classes, in the order of native_modules/kernels.py."""
+"""The C kernels of recurrent networks bit for bit, both classes, in the order of native_modules/kernels/."""
 
 from array import array
 

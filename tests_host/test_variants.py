@@ -1,11 +1,10 @@
 """Every variant of the C core gives the same bits as one-lane C of the same class, for all kernels and odd shapes."""
 
 import ctypes
-import importlib.util
 import subprocess
-import sys
 from pathlib import Path
 
+import kernels as contract
 import numpy as np
 import pytest
 
@@ -13,17 +12,6 @@ _picorl = pytest.importorskip("_picorl")
 
 NATIVE = Path(__file__).parent.parent / "native_modules"
 FUSED = ("avx512", "avx2", "baseline", "neon")
-
-
-def load_contract():
-    spec = importlib.util.spec_from_file_location("picorl_contract", NATIVE / "kernels.py")
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[spec.name] = module
-    spec.loader.exec_module(module)
-    return module
-
-
-contract = load_contract()
 
 
 class Scalar:

@@ -1,6 +1,6 @@
 """The kernels in NumPy: the fallback on a desktop without a C compiler.
 
-native_modules/kernels.py says what each function does and what its buffers must be. Random words, indices and the
+native_modules/kernels/ says what each function does and what its buffers must be. Random words, indices and the
 replay's state equal those of C; other results agree to float32 tolerance, because BLAS sums in its own order.
 
 A kernel is written as a function of NumPy views; its annotations repeat the table, and `contract.kernel` makes from

@@ -1,4 +1,4 @@
-// The kernels of kernels.py for C: one prototype each (generated), and on desktops the choice of a variant.
+// The kernels of kernels/ for C: one prototype each (generated), and on desktops the choice of a variant.
 #ifndef PICORL_H
 #define PICORL_H
 

@@ -8,7 +8,7 @@
 
 // @CONSTANTS
 
-// core/picorl.h and kernels.py must agree.
+// core/picorl.h and kernels/ must agree.
 // @AGREE
 
 enum {

@@ -2,7 +2,7 @@
 
 A rigid body (0.028 kg; 1.66e-5, 1.66e-5 and 2.93e-5 kg m²) with rotors of at most 0.15 N, 46 mm from its middle, which follow the commands with
 a time constant of 50 ms; no drag, no ground. Mass and inertia are about those that Förster measured on a Crazyflie 2.0 (ETH Zurich 2015);
-the greatest thrust is 2.2 times the weight. `quadrotor_step` in native_modules/kernels.py has the equations.
+the greatest thrust is 2.2 times the weight. `quadrotor_step` in native_modules/kernels/environments.py has the equations.
 """
 
 from array import array

@@ -7,7 +7,7 @@ Agents and environments take the backend that is active when they are made.
 
 import sys
 
-ABI = 4  # of the kernel contract, native_modules/kernels.py
+ABI = 4  # of the kernel contract, native_modules/kernels/
 
 _MODULES = (
     ("_picorl", "_picorl"),

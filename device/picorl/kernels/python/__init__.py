@@ -1,6 +1,6 @@
 """The kernels in plain Python: what always works, some hundred times slower than C.
 
-native_modules/kernels.py says what each function does and what its buffers must be; native_modules/README.md says in
+native_modules/kernels/ says what each function does and what its buffers must be; native_modules/README.md says in
 which order. Sums are kept in Python's floats and rounded when they are stored, so results agree with C to float32
 tolerance; random words, indices and the replay's state are equal. Python's floats come from the heap on most boards.
 """

@@ -1,6 +1,6 @@
 """The kernels on ulab.numpy, for firmware that has ulab and no `_picorl`: CircuitPython's boards, and many of MicroPython's.
 
-native_modules/kernels.py says what each function does. What ulab does not make faster comes from `picorl.kernels.python`. Results agree with
+native_modules/kernels/ says what each function does. What ulab does not make faster comes from `picorl.kernels.python`. Results agree with
 C to float32 tolerance; random words, indices and the replay's state are equal.
 
 ulab works on views of the buffers, made once a buffer. An owner of buffers that live long has kernels of its own (`Kernels()`, or
