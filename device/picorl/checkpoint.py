@@ -70,11 +70,11 @@ def _metadata(agent, full):
     return facts
 
 
-def _header(agent, full, entries):
-    text = _OPENING + '00000000"'
+def _header_parts(agent, full, entries):
+    yield _OPENING + '00000000"'
     for key, value in _metadata(agent, full):
-        text += ',"%s":"%s"' % (key, value)
-    text += "}"
+        yield ',"%s":"%s"' % (key, value)
+    yield "}"
     offset = 0
     for _, _, dtype, tensors in entries:
         for name, shape in tensors:
@@ -82,11 +82,26 @@ def _header(agent, full, entries):
             for size in shape:
                 items *= size
             end = offset + items * ITEM[dtype]
-            text += ',"%s":{"dtype":"%s","shape":%s,"data_offsets":[%d,%d]}' % (name, dtype, shape, offset, end)
+            yield ',"%s":{"dtype":"%s","shape":%s,"data_offsets":[%d,%d]}' % (name, dtype, shape, offset, end)
             offset = end
-    text += "}"
-    text += " " * (-len(text) % 8)
-    return bytearray(len(text).to_bytes(8, "little") + text.encode())
+    yield "}"
+
+
+def _header(agent, full, entries):
+    # Small parts, and one piece of memory for all: a full heap has no room for a text that grows, nor for copies of it.
+    length = sum([len(part) for part in _header_parts(agent, full, entries)])
+    length += -length % 8
+    header = bytearray(8 + length)
+    view = memoryview(header)
+    view[:8] = length.to_bytes(8, "little")
+    at = 8
+    for part in _header_parts(agent, full, entries):
+        view[at : at + len(part)] = part.encode()
+        at += len(part)
+    while at < len(header):
+        header[at] = 32
+        at += 1
+    return header
 
 
 def _check_room(path, needed):
