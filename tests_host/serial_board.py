@@ -6,6 +6,7 @@ import pty
 import select
 import signal
 import subprocess
+import sys
 import threading
 import tty
 from pathlib import Path
@@ -97,3 +98,16 @@ class SerialBoard:
         self.unplug()
         os.close(self.end)
         os.close(self.ending)
+
+
+def started(*arguments):
+    """The process of the command picorl with these arguments, for what must run beside a test."""
+    command = [Path(sys.executable).with_name("picorl"), *map(str, arguments)]
+    return subprocess.Popen(
+        command,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        # A shell's background jobs ignore Ctrl-C, and so would what these tests start.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+    )

@@ -13,6 +13,7 @@ import sys
 import zipfile
 from pathlib import Path
 
+import build_scripts
 import pytest
 
 import picorl
@@ -45,11 +46,8 @@ for path, content in (BUNDLE_CONFIG_LOCAL, {owner: owner}), (BUNDLE_CONFIG_OVERW
 
 @pytest.fixture(scope="module")
 def bundle():
-    sys.path.insert(0, str(ROOT / "boards"))
-    try:
-        yield importlib.import_module("bundle")
-    finally:
-        sys.path.remove(str(ROOT / "boards"))
+    with build_scripts.imported("bundle") as module:
+        yield module
 
 
 @pytest.fixture

@@ -4,19 +4,16 @@ import io
 import json
 import os
 import pty
-import signal
 import subprocess
-import sys
 import threading
 import time
 import tty
 import zlib
-from pathlib import Path
 
 import pytest
 import serial
 from rich.console import Console
-from serial_board import MICROPYTHON, SerialBoard
+from serial_board import MICROPYTHON, SerialBoard, started
 
 import picorl
 from picorl_host import cli, deploy, mpy, serial_port
@@ -362,18 +359,6 @@ def test_package_json_lists_the_library():
 
 
 # --- picorl run ---------------------------------------------------------------------------------------------------
-
-
-def started(*arguments):
-    command = [Path(sys.executable).with_name("picorl"), *map(str, arguments)]
-    return subprocess.Popen(
-        command,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        # A shell's background jobs ignore Ctrl-C, and so would what these tests start.
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
-    )
 
 
 def test_run_streams_records_and_everything_else(image, tmp_path):

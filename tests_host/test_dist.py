@@ -1,13 +1,12 @@
 """What `make dist` puts together, here for the desktop's kind of CPU: complete, told right, and a stock MicroPython runs it."""
 
 import hashlib
-import importlib
 import json
 import os
 import subprocess
-import sys
 from pathlib import Path
 
+import build_scripts
 import pytest
 
 import picorl
@@ -20,11 +19,8 @@ CROSS = ROOT / "build/mpy-cross/mpy-cross"
 
 @pytest.fixture(scope="module")
 def dist():
-    sys.path.insert(0, str(ROOT / "boards"))
-    try:
-        yield importlib.import_module("dist")
-    finally:
-        sys.path.remove(str(ROOT / "boards"))
+    with build_scripts.imported("dist") as module:
+        yield module
 
 
 @pytest.fixture(scope="module")

@@ -13,7 +13,7 @@ import tty
 from pathlib import Path
 
 import pytest
-from serial_board import MICROPYTHON, SerialBoard
+from serial_board import MICROPYTHON, SerialBoard, started
 
 import picorl
 from picorl import checkpoint
@@ -278,18 +278,6 @@ def board(tmp_path):
         pytest.fail("no build/unix/micropython: make micropython")
     with SerialBoard(tmp_path / "flash", firmware=OURS) as board:
         yield board
-
-
-def started(*arguments):
-    command = [Path(sys.executable).with_name("picorl"), *map(str, arguments)]
-    return subprocess.Popen(
-        command,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        # A shell's background jobs ignore Ctrl-C, and so would what these tests start.
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
-    )
 
 
 def test_run_receives_what_a_board_with_a_read_only_drive_sends(board, tmp_path):
