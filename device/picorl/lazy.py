@@ -11,7 +11,7 @@ def submodule(package, module):
     try:
         threshold = gc.threshold()
         gc.threshold(16384)
-    except AttributeError:  # CPython
+    except AttributeError:  # CPython, and boards with CircuitPython
         threshold = None
     try:
         return __import__(package + "." + module, None, None, ("__name__",))
